@@ -27,7 +27,7 @@ def parse_destinations(action: Json) -> tuple[RouteDestination, ...]:
 
 def _destination(name: str, weight: int) -> RouteDestination:
     cluster = parse_cluster_name(name)
-    return RouteDestination(name, cluster.host, cluster.chosen, cluster.port, weight)
+    return RouteDestination(name, cluster.host, cluster.subset, cluster.port, weight)
 
 
 def parse_mirrors(action: Json) -> tuple[RouteMirror, ...]:
@@ -42,7 +42,7 @@ def _mirror(raw: Json) -> RouteMirror:
         if "runtime_fraction" in raw
         else 100.0
     )
-    return RouteMirror(name, cluster.host, cluster.chosen, cluster.port, percent)
+    return RouteMirror(name, cluster.host, cluster.subset, cluster.port, percent)
 
 
 def parse_retries(action: Json) -> Retries | None:

@@ -14,6 +14,7 @@ class ClusterName:
     """`outbound|9080|v1|reviews.default.svc.cluster.local`, taken apart.
 
     A name of another make ("BlackHoleCluster") has no `direction`; `raw` is always the whole name.
+    A waypoint has the protocol before the subset, `http/v1`: that is no part of it.
     """
 
     raw: str
@@ -25,12 +26,7 @@ class ClusterName:
     @property
     def label(self) -> str:
         """What a person calls it: the subset, or the service's name."""
-        return self.chosen or first_name(self.host) or self.raw
-
-    @property
-    def chosen(self) -> str:
-        """The subset of a DestinationRule; a waypoint has the protocol before it, `http/v1`."""
-        return self.subset.partition("/")[2] if self.direction == VIP else self.subset
+        return self.subset or first_name(self.host) or self.raw
 
 
 def parse_cluster_name(name: str) -> ClusterName:
@@ -39,5 +35,7 @@ def parse_cluster_name(name: str) -> ClusterName:
         parts = name.split(separator, 3)
         if len(parts) == 4 and parts[1].isascii() and parts[1].isdigit() and len(parts[1]) < 6:
             direction, port, subset, host = parts
+            if direction == VIP:
+                subset = subset.partition("/")[2]
             return ClusterName(name, direction, int(port), subset, host)
     return ClusterName(name)

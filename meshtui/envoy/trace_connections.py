@@ -95,4 +95,4 @@ def _fit(
 
 def _odds(cluster: str, percent: float) -> Odds:
     name = parse_cluster_name(cluster)
-    return Odds(name.host, name.chosen, name.port, percent, cluster)
+    return Odds(name.host, name.subset, name.port, percent, cluster)

@@ -279,6 +279,14 @@ def test_a_grpc_abort_is_told_by_name() -> None:
             ClusterName(f"outbound_.9080_.v1_.{HOST}", "outbound", 9080, "v1", HOST),
         ),
         ("inbound|9080||", ClusterName("inbound|9080||", "inbound", 9080)),
+        (
+            f"inbound-vip|9080|http|{HOST}",
+            ClusterName(f"inbound-vip|9080|http|{HOST}", "inbound-vip", 9080, "", HOST),
+        ),
+        (
+            f"inbound-vip|9080|http/v1|{HOST}",
+            ClusterName(f"inbound-vip|9080|http/v1|{HOST}", "inbound-vip", 9080, "v1", HOST),
+        ),
         ("BlackHoleCluster", ClusterName("BlackHoleCluster")),
         ("a|b|c|d", ClusterName("a|b|c|d")),
         ("", ClusterName("")),

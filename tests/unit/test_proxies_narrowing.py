@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from meshtui.envoy.dump import parse_route
 from meshtui.errors import NotFound, Usage
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.operations.proxies.narrowing import KINDS, Narrowing, narrowed, refuse_unfit
@@ -158,3 +159,13 @@ def test_a_whole_name_and_a_workload_come_before_a_beginning(mesh: Mesh) -> None
 def test_the_beginning_of_a_pod_elsewhere_is_not_found(mesh: Mesh) -> None:
     with pytest.raises(NotFound, match="with a proxy in namespace other: `meshtui pods -A`"):
         find_pod(named(mesh, "web-1"), "web", "other")
+
+
+async def test_a_waypoints_routes_are_found_by_the_host_of_their_table() -> None:
+    """Their virtual hosts are all called `inbound|http|9080`, and take every name."""
+    found = await reading("routes")
+    table = "inbound-vip|9080|http|shelf.default.svc.cluster.local"
+    raw = {"name": "inbound|http|9080", "domains": ["*"]}
+    own = parse_route({"name": table}, raw, {"match": {"prefix": "/"}, "direct_response": {}})
+    found = replace(found, routes=(*found.routes, own))
+    assert narrowed(found, Narrowing(fqdn="shelf.default")).routes == (own,)

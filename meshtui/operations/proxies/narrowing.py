@@ -86,7 +86,8 @@ def _has_cluster(name: ClusterName, by: Narrowing, *ports: int) -> bool:
 def _has_route(route: ProxyRoute, by: Narrowing) -> bool:
     clusters = [*(d.cluster for d in route.destinations), *(m.cluster for m in route.mirrors)]
     names = [parse_cluster_name(cluster) for cluster in clusters]
-    hosts = [*_hosts(route.vhost, route.domains), *(one.host or one.raw for one in names)]
+    table = parse_cluster_name(route.config).host
+    hosts = [*_hosts(route.vhost, route.domains), *(one.host or one.raw for one in names), table]
     return (
         _within(by.fqdn, hosts)
         and by.port in (0, *_ports(route.config, route.vhost), *(one.port for one in names))

@@ -165,4 +165,4 @@ def place_words(row: BreakerRow, ready: ReadyLoad) -> str:
     name = row.name
     own = name.host == ready.service.host
     port = "" if name.port == ready.target.outgoing.port else f":{name.port}"
-    return f"{name.label if own or not name.chosen else f'{name.chosen} of {name.host}'}{port}"
+    return f"{name.label if own or not name.subset else f'{name.subset} of {name.host}'}{port}"
