@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from meshtui.dataclass import dataclass
 from meshtui.diagnosis.explain.scope import VersionScope, listed
 from meshtui.diagnosis.explain.steps import Step, Steps, lines_of, typed
-from meshtui.mesh.ambient import waypoint_of
+from meshtui.mesh.ambient import goes_on_through_waypoint, waypoint_of
 from meshtui.mesh.attachment import SERVICE, Behind, is_waypoint
 from meshtui.mesh.authorization import (
     DENY,
@@ -141,14 +141,33 @@ def _at_waypoint(scope: VersionScope, code: str) -> _Said:
     place = waypoint_of(mesh, scope.view.service)
     if place is None:
         return _Said()
-    pods = [
+    pods = _run_by(mesh, place)
+    refs = kind.holding(mesh, pods, (Behind(SERVICE, key.namespace, key.name),))
+    by = _by(kind, mesh, pods, refs)
+    return _Said(f"Its waypoint {clean(place[1])} may turn it away{by}.", refs) if by else _Said()
+
+
+def _run_by(mesh: Mesh, place: tuple[str, str]) -> list[Pod]:
+    """The pods of a waypoint."""
+    return [
         pod
         for pod in mesh.pods_by_namespace.get(place[0], ())
         if pod.labels.get(GATEWAY_NAME) == place[1] and is_waypoint(pod.labels)
     ]
-    refs = kind.holding(mesh, pods, (Behind(SERVICE, key.namespace, key.name),))
-    by = _by(kind, mesh, pods, refs)
-    return _Said(f"Its waypoint {clean(place[1])} may turn it away{by}.", refs) if by else _Said()
+
+
+def absent_waypoint(scope: VersionScope) -> tuple[list[str], Steps]:
+    """Said where gateways ask a service through its waypoint, and no pod of that is ready."""
+    mesh, service = scope.mesh, scope.view.service
+    place = waypoint_of(mesh, service) if goes_on_through_waypoint(mesh, service) else None
+    if place is None or not mesh.knows("pods", place[0]):
+        return [], ()
+    pods = _run_by(mesh, place)
+    if any(pod.serving for pod in pods) or not gateways_before(mesh, scope.clients):
+        return [], ()
+    how = f"none of its pods is ready ({len(pods)})" if pods else "no pod runs it"
+    which = typed(f"kubectl -n {place[0]} get pods -l {GATEWAY_NAME}={place[1]}")
+    return [f"Gateways send it through waypoint {clean('/'.join(place))}, and {how}."], (which,)
 
 
 def get(ref: Ref) -> Step:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from meshtui.dataclass import dataclass
 from meshtui.diagnosis.explain.number_text import begun
+from meshtui.diagnosis.explain.on_the_way import absent_waypoint
 from meshtui.diagnosis.explain.policy import (
     ONLY_WAITS,
     Part,
@@ -246,7 +247,10 @@ def _names(pods: list[Pod]) -> str:
 
 
 def unhealthy(scope: VersionScope) -> Words:
-    """No endpoint: no pod, none ready, or all ejected."""
+    """No endpoint: no pod, none ready, or all ejected; or none of the waypoint on the way."""
+    absent = absent_waypoint(scope)
+    if absent[0]:
+        return absent
     sentences, steps = _without_pods(scope)
     if sentences:
         return sentences, steps
