@@ -36,7 +36,7 @@ async def graph(arguments: argparse.Namespace) -> int:
         unread = unread_words(mesh, wanted.namespace if wanted else namespace or None)
     form = opening.form(arguments)
     if form == "table":
-        _table(callees)
+        _table(callees, known=error is None)
     else:
         output.data(graph_json(time.time(), sample, callees, unread), form)
     for words in unread:
@@ -70,10 +70,11 @@ def _of_namespace(callees: Iterable[Callee], namespace: str) -> Iterator[Callee]
             yield part
 
 
-def _table(callees: Iterable[Callee]) -> None:
+def _table(callees: Iterable[Callee], known: bool = True) -> None:
+    """`known`: where calls could not be counted, none is not seen but not known."""
     rows = [_row(callee, edge) for callee in callees for edge in callee.edges]
     output.table(_HEADER, rows, right=(3, 4))
-    if not rows:
+    if not rows and known:
         output.note("meshtui: no call was seen")
 
 

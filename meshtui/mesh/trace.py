@@ -226,7 +226,9 @@ def _of_clusters(view: View, targets: Iterable[RouteTarget]) -> Iterator[str]:
     for target in {target.cluster: target for target in targets}.values():
         reach = view.reach(target.cluster)
         label = target.subset or target.host or target.cluster
-        if reach.cluster is None:
+        if reach.cluster is None and (why := _unseen(view, target)):
+            yield f"whether {label} has a cluster in the proxy is not known: {why}"
+        elif reach.cluster is None:
             yield f"{label} has no cluster in the proxy (NC): {reach.missing}"
         elif reach.cluster.by_address:
             yield f"{label} is called at the address that the caller chose: weights do nothing"
@@ -234,6 +236,14 @@ def _of_clusters(view: View, targets: Iterable[RouteTarget]) -> Iterator[str]:
             yield f"{label} has no endpoint (UH)"
         if reach.cluster is not None and (said := _backend_tls(reach.cluster)):
             yield f"{label} {said}"
+
+
+def _unseen(view: View, target: RouteTarget) -> str:
+    """What was not read and may have the subset or the host that seems to be missing."""
+    kinds = ("destinationrules",) if target.subset else ("services", "serviceentries")
+    host = next(iter(view.shared.registry.by_name.get(target.host, ())), None)
+    found = unread(view.shared.mesh, view.client, host)
+    return next((str(one) for one in found if one.plural in kinds), "")
 
 
 def _backend_tls(cluster: Cluster) -> str:

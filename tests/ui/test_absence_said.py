@@ -209,6 +209,18 @@ def test_where_everything_is_read_nothing_is_said_of_it(view: str) -> None:
     assert document == []
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_trace_calls_nothing_missing_that_was_not_read(kind: str) -> None:
+    mesh = without(kind)
+    seen = by_objects(mesh, Question(service_in(mesh), Request()), None)
+    said = " ".join(words(trace_lines(Traced((seen,)), WIDTH)).split())
+    assert "no cluster in the proxy (NC)" not in said
+    assert "no endpoint (UH)" not in said
+    if kind == "destinationrules":
+        of_v2 = "whether v2 has a cluster in the proxy is not known: the DestinationRules"
+        assert any(note.startswith(of_v2) for note in seen.intent.notes)
+
+
 def test_a_canary_that_nobody_could_look_for_is_not_known() -> None:
     run = CanaryRun(KEY, trouble="you may not get leases; the journal is locked")
     shown = words(canary_lines(run, NOW, WIDTH))
