@@ -19,11 +19,11 @@ from textual.driver import Driver
 from meshtui import children
 from meshtui.errors import Exit
 from meshtui.mesh.text import clean
-from meshtui.operations.types import Pending
 from meshtui.ui.main.hangup import VERIFY_S, WRITE_S, until_idle
 from meshtui.ui.terminal.watchdog import Leaving
 
 if TYPE_CHECKING:
+    from meshtui.operations.types import Pending
     from meshtui.ui.main.screen import MainScreen
     from meshtui.ui.terminal.driver import TerminalDriver
 

@@ -94,3 +94,14 @@ def test_a_command_imports_only_what_it_needs(
 
 def _is_of(module: str, names: tuple[str, ...]) -> bool:
     return any(module == name or module.startswith(f"{name}.") for name in names)
+
+
+def test_the_first_paint_waits_for_nothing_of_a_mesh() -> None:
+    first = "meshtui.cli.main, meshtui.cli.screen, meshtui.ui.app, meshtui.ui.terminal.driver"
+    code = f"import sys, {first}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    rooms = ("mesh.model", "mesh.view", "operations", "kube", "changes", "metrics", "envoy")
+    found = [one for one in done.stdout.split() if one.startswith("meshtui.")]
+    early = [one for one in found if one.removeprefix("meshtui.").startswith(rooms)]
+    assert "meshtui.ui.app" in found
+    assert not early
