@@ -217,8 +217,8 @@ def test_a_trace_calls_nothing_missing_that_was_not_read(kind: str) -> None:
     assert "no cluster in the proxy (NC)" not in said
     assert "no endpoint (UH)" not in said
     if kind == "destinationrules":
-        of_v2 = "whether v2 has a cluster in the proxy is not known: the DestinationRules"
-        assert any(note.startswith(of_v2) for note in seen.intent.notes)
+        of_v1 = "whether v1 has a cluster in the proxy is not known: the DestinationRules"
+        assert any(note.startswith(of_v1) for note in seen.intent.notes)
 
 
 def test_a_canary_that_nobody_could_look_for_is_not_known() -> None:
