@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from meshtui.mesh.ambient import waypoint_of, waypoints
 from meshtui.mesh.calls import UNKNOWN_CLIENT, Client
-from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.row_work import RowWork
 from meshtui.mesh.signals import Sample
 
@@ -42,7 +43,7 @@ def _silent_words(silent: frozenset[Client], sample: Sample) -> Iterator[str]:
         yield f"{_names(frozenset(clients))} count{plural} no requests{because}"
 
 
-def mark_unread(rows: Iterable[RowWork], service: ServiceKey, sample: Sample) -> None:
+def mark_unread(rows: Iterable[RowWork], service: ServiceKey, mesh: Mesh, sample: Sample) -> None:
     """Rows that nobody seems to call, where one who may call them was not read.
 
     A row whose own proxies were read had no request: that is evidence, and it is zero.
@@ -51,10 +52,17 @@ def mark_unread(rows: Iterable[RowWork], service: ServiceKey, sample: Sample) ->
     if not lost:
         return
     known = sample.clients.get(service, frozenset())
-    callers = (lost & known) or (lost if not known else frozenset())
+    callers = (lost & known) or (_may_call(lost, service, mesh) if not known else frozenset())
     why = _why(callers, sample) if callers else ""
     for work in rows:
         _mark(work, why, sample)
+
+
+def _may_call(lost: frozenset[Client], service: ServiceKey, mesh: Mesh) -> frozenset[Client]:
+    """Without the waypoints of others: one calls what it stands before, and runs under its name."""
+    found = mesh.by_key.get(service)
+    own = waypoint_of(mesh, found) if found is not None else None
+    return lost.difference(place for place in waypoints(mesh) if place != own)
 
 
 def mark_copies(rows: Iterable[RowWork], service: ServiceKey, sample: Sample) -> None:

@@ -340,7 +340,7 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
     joins = view.joins or Joins(view.key, view.versions)
     rows = joined(joins, view.versions, *telemetry.counted(joins.services))
     if sample.unread or sample.muted:
-        mark_unread(rows, view.key, sample)
+        mark_unread(rows, view.key, view.mesh, sample)
     if sample.copies:
         mark_copies(rows, view.key, sample)
     mark_uncounted(rows, view.key, sample)

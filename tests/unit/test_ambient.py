@@ -16,6 +16,8 @@ from meshtui.mesh.ambient import waypoint_of
 from meshtui.mesh.carrying import rivals, routes_to
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.signals import Sample
+from meshtui.mesh.view import service_views
 from tests.unit.objects import Obj, meta, pod, service
 
 GROUP = "gateway.networking.k8s.io"
@@ -255,3 +257,21 @@ def test_what_gateways_send_asks_the_waypoints_rules_where_they_call_through_it(
         "rev",
         *(["door"] if label != "true" else []),
     ]
+
+
+@pytest.mark.parametrize(
+    ("lost", "why"),
+    [
+        ((SPACE, "way"), "way can't be read"),
+        (("infra", "way"), "none of its pods has a proxy, and nobody who has one calls it"),
+        (("other", "caller-v1"), "caller-v1 can't be read"),
+    ],
+)
+def test_a_waypoint_that_is_not_read_calls_only_what_it_stands_before(
+    lost: tuple[str, str], why: str
+) -> None:
+    gateways, runs = [waypoint(), waypoint("infra")], [waypoint_pod(), waypoint_pod("infra")]
+    mesh = mesh_of("HTTPRoute", HERE, gateways, runs, SIDECAR)
+    sample = Sample(time=0.0, source="sidecars", window_s=60.0, unread=frozenset({lost}))
+    views = service_views(mesh, sample, of=[mesh.by_host[HOST]])
+    assert {row.unknown_because for view in views for row in view.versions} == {why}
