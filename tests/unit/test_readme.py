@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from meshtui.mesh.judging import FAILING, FEW, NOT_KNOWN, OK, ONLY_ERRORS, REFUSED
 from meshtui.ui.actions import registry
 from meshtui.ui.panes.dock import PANES
+from meshtui.ui.table.cells import SIGNS, STALE_SIGN
 from meshtui.verbs import VERBS, log_filter, text
 from meshtui.verbs.verb import CANARY, CHANGES, LOOKS
 
@@ -88,3 +90,19 @@ def test_each_file_that_a_document_names_is_there(name: str) -> None:
 
 
 TOPS = ("meshtui", "tests", "deploy", ".ci")
+
+
+def test_the_signs_of_the_pictures_are_explained_as_the_table_has_them() -> None:
+    _, _, after = README.partition("<!-- signs: ")
+    told = dict(
+        re.findall(
+            r"`(\S)` ([a-z ]+)[,.\n]",
+            after.partition("-->")[2].partition("\n\n")[0].replace("\n", " "),
+        )
+    )
+    words = {OK: "ok", FEW: "too few requests", NOT_KNOWN: "not known"}
+    alike = {ONLY_ERRORS, REFUSED}
+    signs = {sign: words.get(state, state) for state, sign in SIGNS.items() if state not in alike}
+    assert {SIGNS[state] for state in alike} == {SIGNS[FAILING]}
+    assert {sign: told[sign] for sign in signs} == signs
+    assert told[STALE_SIGN] == "old numbers"
