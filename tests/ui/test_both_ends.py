@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtui.ui.widgets.paint import Span, both_ends, width_of
+from meshtui.mesh.text import ELLIPSIS
+from meshtui.ui.widgets.paint import Span, both_ends, fit_line, width_of
 
 WORDS = st.text("ab é日", min_size=1, max_size=40)
 
@@ -18,3 +19,12 @@ def test_a_blank_is_between_them_in_exactly_the_width(left: str, right: str, wid
     if width - width_of((Span(right),)) >= 8:
         assert text.endswith(right)
         assert text[: len(text) - len(right)].endswith(" ") or right.startswith(" ")
+
+
+@given(st.lists(WORDS, min_size=1, max_size=5), st.integers(1, 60))
+def test_a_line_that_is_cut_says_so_wherever_its_pieces_end(words: list[str], width: int) -> None:
+    pieces = tuple(map(Span, words))
+    line = fit_line(pieces, width)
+    assert width_of(line) == width
+    whole, text = "".join(words), "".join(piece.text for piece in line)
+    assert text.startswith(whole) or ELLIPSIS in text or not whole[len(text) :].strip()

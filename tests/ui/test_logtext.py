@@ -78,6 +78,19 @@ def test_a_connection_is_shown_as_one_and_as_no_error() -> None:
     assert "200 ×1  tcp ×1  │ UF ×1" in said([told])
 
 
+def test_flags_that_do_not_fit_beside_the_codes_stand_below_them() -> None:
+    store = LogStore()
+    flags = ("UO", "UF", "UH", "URX", "DC", "NR", "UT", "FI")
+    store.add(line(code=500 + n, flags=flag) for n, flag in enumerate(flags))
+    for width, below in ((60, True), (200, False)):
+        rows = summary_lines(store, width, True, False)
+        codes, second = said(rows[:1]), said(rows[1:2])
+        assert ("│ DC ×1" in second) is below and ("│ DC ×1" in codes) is not below
+        assert all(f"{flag} ×1" in codes + second for flag in flags)
+    (alone,) = summary_lines(store, 60, False, False)
+    assert said([alone]).rstrip().endswith("…")
+
+
 def test_no_field_of_a_json_line_is_painted_without_end() -> None:
     for key in ("method", "response_flags", "path", "response_code_details", "start_time"):
         fields = {

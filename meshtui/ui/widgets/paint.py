@@ -83,13 +83,18 @@ MIDDLE_LEAST = 8
 
 
 def fit_line(pieces: Line, width: int) -> Line:
-    """The line in exactly `width` cells; the piece that runs over is cut with an ellipsis."""
+    """The line in exactly `width` cells; the piece that runs over is cut with an ellipsis, and
+    the one before it where it ends at the edge and more would follow."""
     retained: list[Span] = []
     left = width
-    for piece in pieces:
+    for number, piece in enumerate(pieces):
         length = cell_len(piece.text)
         if length > left:
-            retained.append(Span(fit(piece.text, left), piece.role))
+            if left:
+                retained.append(Span(fit(piece.text, left), piece.role))
+            elif retained and any(more.text.strip() for more in pieces[number:]):
+                text, role = retained.pop()
+                retained.append(Span(fit(f"{text}{ELLIPSIS}", cell_len(text)), role))
             return tuple(retained)
         retained.append(piece)
         left -= length

@@ -13,7 +13,7 @@ from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.text import clean
 from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.ui.actions.registry import key_of
-from meshtui.ui.widgets.paint import Line, Span, fit_line, span
+from meshtui.ui.widgets.paint import Line, Span, fit_line, span, width_of
 
 COPIED_MOST = 65_536
 """Bytes; terminals and multiplexers take no more in one go."""
@@ -49,15 +49,17 @@ def state_words(following: bool, missed: int, ended: MeshtuiError | None) -> Lin
 
 
 def summary_lines(store: LogStore, width: int, high: bool, callers: bool) -> list[Line]:
-    """Codes and flags of what is shown; below them, where there is room, its slowest paths."""
+    """Codes and flags of what is shown; below them, where there is room, its slowest paths.
+
+    Flags that are cut off at the right of the codes stand below them: they say why.
+    """
     summary = store.summary
-    first = (
-        *_unknown(store),
-        *_codes(summary, callers),
-        *_spans(flag_pieces(summary)),
-        *_dropped(store),
-    )
-    lines = [first] if not high else [first, _spans(path_pieces(summary))]
+    codes = (*_unknown(store), *_codes(summary, callers))
+    flags = (*_spans(flag_pieces(summary)), *_dropped(store))
+    parts = [(*codes, *flags)]
+    if high and flags and width_of(parts[0]) >= width:
+        parts = [codes, flags]
+    lines = parts if not high else [*parts, _spans(path_pieces(summary))]
     return [fit_line((Span(" "), *line), width) for line in lines]
 
 
