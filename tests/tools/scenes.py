@@ -185,10 +185,10 @@ ELSEWHERE: dict[str, tuple[Shows, ...]] = {
         Shows(r"✖ reviews-v3 .* (\d+\.\d%) .*503", bold=True, tinted=True),
     ),
     "waypoint": (
-        line("by the objects"),
         line("HTTPRoute "),
-        line("● agrees +waypoint-"),
-        line(r"to +rev-v1 \d+%, rev-v2 \d+% +rev-v1 \d+%, rev-v2 \d+%"),
+        line(r"✓ gateway waypoint-\S+ +✓ in sync"),
+        line(r"asked rev-v1 \d+% · rev-v2 \d+%"),
+        line(r"does +rev-v1 \d+% · rev-v2 \d+%"),
     ),
 }
 """Pictures of other meshes than a lab as it starts: `stage.py` has them."""

@@ -201,7 +201,7 @@ async def waypoint() -> AsyncIterator[Posed]:
     app = MeshtuiApp(LiveCockpit(options))
     async with app.run_test(size=(160, 48)) as pilot:
         await asyncio.sleep(12.0)
-        await press(pilot, ("/", *f"^{service}[.]", "enter", "t"))
+        await press(pilot, ("/", *f"^{service}[.]", "enter", "p", "/", *"waypoint", "enter"))
         for _ in range(TRIES):
             await asyncio.sleep(8.0)
             if not missing(rows_of(app.export_screenshot()), ELSEWHERE["waypoint"]):
