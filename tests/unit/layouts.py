@@ -18,7 +18,8 @@ from meshtui.metrics.aggregate import Ledger
 from meshtui.metrics.counter_reading import Reading, SeriesCache, read
 from meshtui.metrics.prometheus_queries import REQUEST_LABELS
 from meshtui.metrics.prometheus_reading import Flaws, requests_of
-from meshtui.metrics.prometheus_result import Point
+from meshtui.metrics.prometheus_result import QueryResult
+from meshtui.metrics.prometheus_series import KnownSeries
 from tests.unit.objects import Obj, meta, service
 
 SOURCES = ("sidecars", "prometheus")
@@ -195,8 +196,13 @@ def _reading(sent: list[Sent], source: str) -> Reading:
             labels = ",".join(f'{key}="{value}"' for key, value in s.labels.items())
             lines.append(f"istio_requests_total{{{labels}}} {s.count}\n")
         return read("".join(lines), SeriesCache())
-    points = [
-        Point({k: v for k, v in s.labels.items() if k in REQUEST_LABELS}, 1000.0, float(s.count))
-        for s in sent
-    ]
-    return Reading(requests_of(points, Flaws()), {})
+    answer = QueryResult(
+        [
+            {
+                "metric": {k: v for k, v in s.labels.items() if k in REQUEST_LABELS},
+                "value": [1000.0, str(s.count)],
+            }
+            for s in sent
+        ]
+    )
+    return Reading(requests_of(KnownSeries().rows(answer), Flaws()), {})
