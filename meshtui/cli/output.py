@@ -25,7 +25,11 @@ def data(document: Any, form: str) -> None:
     if (kept := page()) is not None:
         kept.documents.append(document)
         return
-    _out(as_yaml(document) if form == "yaml" else as_json(document, indent=2) + "\n")
+    if form == "yaml":
+        _out(as_yaml(document))
+    else:
+        _out(as_json(document, indent=2))
+        _out("\n")
     flush()
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from meshtui.mesh import read
 from meshtui.mesh.access_logging import parse_telemetry
+from meshtui.mesh.alike import Said, held_once
 from meshtui.mesh.authorization import parse_authorization_policy, parse_request_authentication
 from meshtui.mesh.gateway_api import API_GATEWAYS, GRPC_ROUTE, HTTP_ROUTE
 from meshtui.mesh.hosts import CLUSTER_DOMAIN, service_host
@@ -193,34 +194,37 @@ def parse_pod(raw: Json) -> Pod:
     )
     conditions = read.objects(status, "conditions")
     ready = _ready(conditions)
+    statuses = container_statuses(states, init_states, containers)
+    ports, images = _named_ports(every), _images(every, containers)
+    said = held_once(Said(labels, containers, images, ports, statuses))
     return Pod(
-        namespace=namespace,
+        namespace=sys.intern(namespace),
         name=name,
         ip=read.text(status, "podIP"),
-        phase=read.text(status, "phase"),
+        phase=sys.intern(read.text(status, "phase")),
         ready=ready is not None,
         ready_since=read.text(ready or {}, "lastTransitionTime"),
         deleting="deletionTimestamp" in meta,
-        version=_version(labels),
-        app=_first(labels, APP_LABELS),
-        workload=_workload(name, meta, labels),
-        labels=labels,
-        containers=containers,
+        version=_version(said.labels),
+        app=_first(said.labels, APP_LABELS),
+        workload=sys.intern(_workload(name, meta, labels)),
+        labels=said.labels,
+        containers=said.containers,
         proxy_container=PROXY_CONTAINER if PROXY_CONTAINER in containers else "",
         gateway=_is_gateway(containers, labels, annotations),
         restarts=sum(read.integer(state, "restartCount") for state in states),
         proxy_restarts=_proxy_restarts((*states, *init_states)),
         ambient=annotations.get("ambient.istio.io/redirection") == "enabled",
         uninjected=_is_uninjected(annotations, spec, labels),
-        node=read.text(spec, "nodeName"),
-        ports=_named_ports(every),
+        node=sys.intern(read.text(spec, "nodeName")),
+        ports=said.ports,
         created=read.text(meta, "creationTimestamp"),
-        statuses=container_statuses(states, init_states, containers),
+        statuses=said.statuses,
         waits_for=unscheduled(conditions),
-        proxy_version=_proxy_version(every),
-        images=_images(every, containers),
+        proxy_version=sys.intern(_proxy_version(every)),
+        images=said.images,
         revision=_revision(annotations, labels),
-        service_account=read.text(spec, "serviceAccountName"),
+        service_account=sys.intern(read.text(spec, "serviceAccountName")),
         unproxied=_unproxied(annotations),
     )
 
