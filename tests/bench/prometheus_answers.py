@@ -20,7 +20,6 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from tests.bench.synthetic import namespace
-from tests.unit.fake_prometheus import kind_of
 
 VERSIONS = ("v1", "v2", "v3")
 BOUNDS = (
@@ -87,6 +86,17 @@ def body(shape: str, rows: list[Row]) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
+def kind_of(query: str) -> str:
+    """What this build asks for, and older ones."""
+    if query.startswith("topk"):
+        return "newest clients" if "source_workload" in query else "newest"
+    starts = {"up{": "scrapes", "count by": "clients", "label_replace": "state", "count(": "state"}
+    found = next((kind for start, kind in starts.items() if query.startswith(start)), "")
+    if found or not query.lstrip("(").startswith("sum "):
+        return found
+    return "durations" if "_bucket" in query else "requests"
+
+
 @cache
 def large(services: int, kind: str, turn: int) -> bytes:
     at = time.time()
@@ -98,14 +108,19 @@ def large(services: int, kind: str, turn: int) -> bytes:
 def answer(services: int, kind: str) -> bytes:
     now = time.time()
     scraped = now - now % SCRAPE_S
-    if kind == "newest":
-        return body("vector", [row(now, scraped, job="istio", instance="10.0.0.1:15020")])
+    if kind.startswith("newest"):
+        rows = [row(now, scraped, job="istio", instance="10.0.0.1:15020")]
+        named = clients(services, now) if kind == "newest clients" else []
+        rows += [{**one, "metric": {**one["metric"], "what": "clients"}} for one in named]
+        return body("vector", rows)
     if kind == "scrapes":
         times = [scraped - SCRAPE_S * n for n in reversed(range(60))]
         return body("matrix", [{"metric": {}, "values": [[at, "1"] for at in times]}])
     if kind == "state":
         rows = [row(now, services * 9, what="read"), row(now, scraped, what="scraped")]
         return body("vector", [*rows, row(now, scraped - 60, what="scraped before")])
+    if not kind:
+        return body("vector", [])
     return large(services, kind, int(now / SCRAPE_S) % TURNS)
 
 
@@ -115,8 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        # What an older build asks for connections begins with a bracket more.
-        data = answer(self.services, kind_of(form["query"][0].replace("((sum", "(sum", 1)))
+        data = answer(self.services, kind_of(form["query"][0]))
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
