@@ -135,7 +135,8 @@ def _labelled(rows: Mapping[str, str]) -> str:
 def _silent(window: str, scope: Scope) -> str:
     """Requests by callers that count none, as those who answered them count them.
 
-    Not of a service that does not know all the callers it has answered by their names: see
+    Not of a caller whose proxy was not scraped lately, and counted before that. And not of a
+    service that does not know all the callers it has answered by their names: see
     `metrics.silent`.
     """
     pair = ", ".join(_PAIR)
@@ -154,7 +155,8 @@ def _silent(window: str, scope: Scope) -> str:
     )
     return (
         f"(sum by (reporter, {pair}) ({_counted(served, window)})"
-        f" unless on ({', '.join(_CALLER)}) {_changed(sent, window)}"
+        f" unless on ({', '.join(_CALLER)})"
+        f" ({_changed(sent, window)} or increase({sent}[{window}]) > 0)"
         f" unless on ({service}) {nameless} unless ignoring (reporter) {turned_away})"
     )
 

@@ -393,6 +393,16 @@ def test_who_counts_nothing_of_what_is_sent(
     )} == silent  # fmt: skip
 
 
+def test_a_caller_that_missed_a_scrape_is_not_silent(tmp_path: Path) -> None:
+    """What it counted until then is counted: who answered would count it a second time."""
+    series = {
+        'up{job="istio",instance="db:1"}': "1x60",
+        pair("destination", "web", "db"): "0+10x60",
+        pair("source", "web", "db"): "0+10x38 stale",
+    }
+    assert evaluate(queries.beside("60000ms"), series, AT, tmp_path) == {}
+
+
 def test_the_silent_are_counted_by_caller_beside_all(tmp_path: Path) -> None:
     """Their times too, unless they time their requests themselves."""
     web, cron = pair("destination", "web", "db"), pair("destination", "cron", "db")
