@@ -79,7 +79,7 @@ class Outcome:
             return "written; not verified in any proxy"
         if not self.checked:
             return f"written; not verified: {_unasked(self.counted)}"
-        verdict = f"{self.in_sync} of {len(self.counted)} proxies in sync"
+        verdict = f"{self.in_sync} of {_proxies(len(self.counted))} in sync"
         return f"{verdict} in {_time(self.seconds)}" if self.verified else f"written; {verdict}"
 
 
@@ -101,7 +101,13 @@ def outcome_of(change_id: str, plan: Plan, parts: Sequence[Outcome]) -> Outcome:
 def _unasked(counted: Sequence[ProxyVerdict]) -> str:
     if not counted:
         return "it concerns none of the proxies that were asked"
+    if len(counted) == 1:
+        return "the one proxy that it concerns could not be asked"
     return f"none of {len(counted)} proxies could be asked"
+
+
+def _proxies(count: int) -> str:
+    return "1 proxy" if count == 1 else f"{count} proxies"
 
 
 def _worst_of_each(parts: Sequence[Outcome]) -> tuple[ProxyVerdict, ...]:

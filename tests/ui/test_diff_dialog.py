@@ -107,7 +107,7 @@ async def test_what_went_wrong_stands_before_the_words_of_the_change() -> None:
     plan = await FakeCockpit().plan(Shift({"v3": 5}), Target(REVIEWS))
     proxies = (ProxyVerdict("bookinfo", "a", "old"),)
     text = outcome_words(Outcome("c1", plan, True, proxies, 10.0, False, ("no journal",)))
-    assert text.startswith("NOT VERIFIED · reviews: written; 0 of 1 proxies in sync; no journal · ")
+    assert text.startswith("NOT VERIFIED · reviews: written; 0 of 1 proxy in sync; no journal · ")
     assert isinstance(plan, Plan) and text.endswith("v3 20 → 5 %")
 
 

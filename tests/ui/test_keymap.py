@@ -94,8 +94,7 @@ async def test_the_screen_takes_shows_and_explains_them(size: tuple[int, int]) -
         await drive.until(lambda: drive.app.main.dock.open_kinds == ("logs",))
         await drive.press("f5")
         await drive.until(lambda: drive.app.main.dock.open_kinds == ())
-        if size == LARGE:
-            await drive.until(lambda: "F5 logs" in drive.text)
+        await drive.until(lambda: "F8 filter" in drive.text)
         await drive.press("question_mark", "slash")
         await drive.type("access logs of the service")
         await drive.until(lambda: "F5" in drive.text and "Tail the access logs" in drive.text)

@@ -88,7 +88,7 @@ def verdict(state: str, pod: str = "a") -> ProxyVerdict:
         (("in sync", WITHOUT), True, "1 of 2 proxies in sync in 0 ms"),
         (("in sync", "old", GONE), False, "written; 1 of 2 proxies in sync"),
         ((GONE, NOT_MEANT), None, "it concerns none of the proxies that were asked"),
-        ((GONE, "out of reach"), None, "none of 1 proxies could be asked"),
+        ((GONE, "out of reach"), None, "the one proxy that it concerns could not be asked"),
         ((NOT_MEANT,), False, "it concerns none of the proxies that were asked"),
     ],
 )

@@ -10,7 +10,7 @@ CHANGES: tuple[Action, ...] = (
     Action(
         "heavier", ("plus", "equals_sign"), "+", "weight",
         "Draft 5 % more for the selected version; the others share the rest.",
-        CHANGE, True, OF_A_ROW, "version", 10, False,
+        CHANGE, True, OF_A_ROW, "version", 24, False,
     ),
     Action(
         "lighter", ("minus",), "-", "5 % less",
@@ -28,9 +28,9 @@ CHANGES: tuple[Action, ...] = (
         CHANGE, True, OF_A_ROW, "version", 0, False,
     ),
     Action(
-        "digit", DIGITS, "0-9", "type weight",
+        "digit", DIGITS, "0-9", "percent",
         "Type the weight of the selected version; Backspace takes a digit back.",
-        CHANGE, True, IN_TABLE, "version", 0, False,
+        CHANGE, True, IN_TABLE, "version", 8, False,
     ),
     Action(
         "backspace", ("backspace",), "Backspace", "take back",
@@ -40,7 +40,7 @@ CHANGES: tuple[Action, ...] = (
     Action(
         "next_step", ("n",), "n", "next step",
         "Draft the ladder's next step for the selected version: 5, 10, 25, 50 … %, or as set.",
-        CHANGE, True, OF_A_ROW, "version", 12, False,
+        CHANGE, True, OF_A_ROW, "version", 25, False,
     ),
     Action(
         "diff", ("enter",), "Enter", "diff",

@@ -64,12 +64,12 @@ _WRITTEN: tuple[Action, ...] = (
         "filter", ("slash",), "/", "filter",
         "Show services that hold a text or a regex; /!text those that don't; /-f letters in order; "
         "/-l app=x by label.",
-        FIND, footer=110,
+        FIND, footer=21,
     ),
     Action(
         "command", ("colon",), ":", "command",
         "Type a command: :shift v1=80 v3=20 · :fault delay 3s 50% · :theme NAME …",
-        FIND, palette=False, footer=120,
+        FIND, palette=False, footer=22,
     ),
     Action(
         "all_namespaces", ("0",), "0", "all namespaces",
@@ -99,7 +99,11 @@ _WRITTEN: tuple[Action, ...] = (
     _move("half_down", ("ctrl+d",), "Ctrl+D", "half down", "Half a page down."),
     _move("half_up", ("ctrl+u",), "Ctrl+U", "half up", "Half a page up."),
     _move("top", ("home",), "Home", "top", "To the first line."),
-    _move("top_of_text", ("g",), "g", "top", "To the first line; gg too.", IN_LONG),
+    _move(
+        "top_of_text", ("g",), "g", "top",
+        "To the first line, gg too; where the focus is not on such a text, {graph} is the graph.",
+        IN_LONG,
+    ),
     _move("end", ("G", "end"), "G End", "end", "To the last line; logs follow again."),
     _move("fold", ("left",), "←", "fold", "Fold the service's versions.", IN_TABLE),
     _move("unfold", ("right",), "→", "unfold", "Unfold the service's versions.", IN_TABLE),
@@ -143,7 +147,7 @@ _WRITTEN: tuple[Action, ...] = (
     Action(
         "quit", ("q",), "q", "quit",
         "Leave; asks only while a change is being applied. Says what stays on, and who ends it.",
-        PROGRAM, footer=130,
+        PROGRAM, footer=3,
     ),
 )  # fmt: skip
 

@@ -113,6 +113,7 @@ class MainScreen(Screen[None]):
         self.commands = self._make_commands()
         self.measuring = ShareReports(self.announce)
         self._leaving = False
+        self._reply = ""
         self._notes: Mapping[ServiceKey, str] = {}
 
     def _make_handlers(self) -> Handlers:
@@ -372,7 +373,8 @@ class MainScreen(Screen[None]):
     def on_key(self, event: events.Key) -> None:
         """A key that means nothing anywhere says where the keys are."""
         if not self.prompt.display and event.key not in self.active_bindings:
-            self.announce(actions.elsewhere(event.key, self.situation()), "warning")
+            words = actions.elsewhere(event.key, self.situation())
+            self._replying(lambda: self.announce(words, "warning"))
 
     def run_action_by_id(self, action_id: str) -> None:
         self.run(actions.named(action_id), "")
@@ -382,12 +384,21 @@ class MainScreen(Screen[None]):
         self._leaving = self._leaving and action.id == "quit"
         reason = actions.why_not(action, self.situation())
         if reason:
-            self.announce(reason, "warning")
+            self._replying(lambda: self.announce(reason, "warning"))
             return
         if action.needs:
             self.table.keep_place()
-        self.guarded(lambda: self.handlers.run(action.id, key))
+        self._replying(lambda: self.guarded(lambda: self.handlers.run(action.id, key)))
         self.update_keys()
+
+    def _replying(self, do: Callable[[], None]) -> None:
+        """Why a key did nothing goes with the next key; what was done stays."""
+        if self._reply and self.status.text == self._reply:
+            self.announce("")
+        before = self.status.text
+        do()
+        refused = self.status.level in ("warning", "error")
+        self._reply = self.status.text if refused and self.status.text != before else ""
 
     def guarded(self, do: Callable[[], None]) -> None:
         """Refusals become a line on the screen."""
@@ -458,7 +469,7 @@ class MainScreen(Screen[None]):
     # The prompt
 
     def run_command(self, text: str) -> None:
-        self.commands.run(text)
+        self._replying(lambda: self.commands.run(text))
 
     @property
     def trace_words(self) -> str:

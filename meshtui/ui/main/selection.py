@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from meshtui.errors import Refused
 from meshtui.mesh.model import Mesh
+from meshtui.mesh.signals import UNKNOWN
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.host import HasSnapshot
+from meshtui.ui.table.outline import version_name
 from meshtui.ui.table.widget import MeshTable
 
 
@@ -29,6 +31,8 @@ class Selection:
         version = self._table.version
         if version is None:
             raise Refused("choose a version first: the cursor is on a service")
+        if version.version == UNKNOWN:
+            raise Refused(f"{version_name(version)} is no version", "choose one of the service's")
         return version
 
     @property

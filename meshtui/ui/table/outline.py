@@ -143,4 +143,7 @@ def only_version(view: ServiceView) -> str:
 
 def version_name(version: VersionView) -> str:
     """Requests that no pod ever saw are shown as such, not as a version."""
-    return "(no pod reached)" if version.version == UNKNOWN else version.label
+    return NOWHERE if version.version == UNKNOWN else version.label
+
+
+NOWHERE = "(no pod reached)"

@@ -27,7 +27,7 @@ from meshtui.operations.types import FeedHealth, Snapshot
 from meshtui.ui.badges import PLAIN, RED
 from meshtui.ui.table import numbers
 from meshtui.ui.table.cells import SIGNS
-from meshtui.ui.table.outline import version_name
+from meshtui.ui.table.outline import NOWHERE, version_name
 from meshtui.ui.widgets.paint import Line, Span, both_ends, fit_line, fit_middle, span, width_of
 
 GAP = Span("  ")
@@ -185,9 +185,11 @@ def _errors(row: VersionView, state: str, side: str) -> str:
 
 
 def _sick_words(state: str, names: list[str]) -> str:
-    many = "1 version" if len(names) == 1 else f"{len(names)} versions"
+    """Requests that reached no pod are of no version, and are not counted as one."""
+    versions = sum(not name.endswith(NOWHERE) for name in names)
+    many = "1 version " if versions == 1 else f"{versions} versions " if versions else ""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{many} {_HOW.get(state, state)}: {', '.join(names[:NAMED])}{more}"
+    return f"{many}{_HOW.get(state, state)}: {', '.join(names[:NAMED])}{more}"
 
 
 def _role(state: str) -> str:

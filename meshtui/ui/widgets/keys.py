@@ -15,6 +15,8 @@ from meshtui.ui.widgets.lines import LinesBlock
 from meshtui.ui.widgets.paint import Line, Span, fit_line, width_of
 
 DIVIDER = Span("│ ", "faint")
+GAP = Span("  ")
+"""Behind each entry. The last one needs none, and the first section no divider."""
 
 
 class KeysLine(LinesBlock):
@@ -64,7 +66,7 @@ def keys_line(actions: Iterable[Action], now: Situation, width: int) -> Line:
 
     What may not be done is in brackets, dimmed.
     """
-    room = width - 1
+    room = width - 1 + width_of([GAP, DIVIDER])
     sections: dict[int, list[Line]] = {}
     for action in actions:
         entry = _entry(action, bool(action.forbidden(now)))
@@ -94,5 +96,5 @@ def _barred(action: Action) -> str:
 
 def _entry(action: Action, forbidden: bool) -> Line:
     if forbidden:
-        return (Span(_barred(action), "off"), Span("  "))
-    return (Span(action.shown, "key"), Span(f" {action.label}", "muted"), Span("  "))
+        return (Span(_barred(action), "off"), GAP)
+    return (Span(action.shown, "key"), Span(f" {action.label}", "muted"), GAP)

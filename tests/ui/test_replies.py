@@ -1,0 +1,61 @@
+"""What a key was answered goes with the next key; the keys of the moment name the ways on."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshtui.mesh.judging import FAILING
+from meshtui.mesh.signals import UNKNOWN, Signals
+from meshtui.mesh.versions import VersionView
+from meshtui.mesh.view import ServiceView
+from meshtui.ui.actions.registry import footer
+from meshtui.ui.actions.situation import TABLE, Situation
+from meshtui.ui.table.outline import NOWHERE
+from meshtui.ui.widgets.headline import counts_line
+from meshtui.ui.widgets.keys import keys_line
+from tests.ui.driving import driving
+from tests.ui.test_table_layout import views
+
+
+async def test_a_refusal_is_gone_after_the_next_key_and_an_outcome_is_not() -> None:
+    async with driving() as drive:
+        await drive.go_to("reviews")
+        await drive.press("plus")
+        await drive.until(lambda: "choose a version first" in drive.status)
+        await drive.press("j")
+        await drive.until(lambda: not drive.status.strip())
+        drive.app.main.announce("reviews: 3 of 3 proxies in sync", "done")
+        await drive.press("j", "k")
+        assert "3 of 3 proxies in sync" in drive.status
+
+
+async def test_a_key_that_means_nothing_says_so_until_another_is_pressed() -> None:
+    async with driving() as drive:
+        await drive.press("f9")
+        await drive.until(lambda: drive.status.strip())
+        await drive.press("k")
+        await drive.until(lambda: not drive.status.strip())
+
+
+@pytest.mark.parametrize("width", [80, 120, 160])
+def test_the_footer_names_filter_command_quit_and_digits(width: int) -> None:
+    now = Situation(TABLE, connected=True, service="reviews", version="v3")
+    text = "".join(piece.text for piece in keys_line(footer(now), now, width))
+    for words in ("? help", "q quit", "/ filter", ": command", "0-9 percent", "R roll back"):
+        assert words in text, (words, text)
+
+
+def nowhere(view: ServiceView) -> ServiceView:
+    from dataclasses import replace
+
+    lost = VersionView(UNKNOWN, state=FAILING, caller=Signals(100, 10, 1.0))
+    return replace(view, versions=(*view.versions, lost))
+
+
+def test_requests_that_reach_no_pod_are_not_counted_as_a_version() -> None:
+    reviews = next(view for view in views() if view.key.name == "reviews")
+    text = "".join(piece.text for piece in counts_line([nowhere(reviews)]))
+    assert f"1 version failing: reviews v3, reviews {NOWHERE}" in text
+    details = next(view for view in views() if view.key.name == "details")
+    text = "".join(piece.text for piece in counts_line([nowhere(details)]))
+    assert f"failing: details {NOWHERE}" in text and "1 version" not in text
