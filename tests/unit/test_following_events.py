@@ -361,9 +361,10 @@ def follow(seed: int) -> int:
 
 def counted(view: ServiceView) -> Any:
     """Without the states, which have a past."""
-    past = {"state": "", "server_state": "", "slow": "", "server_slow": ""}
+    since: dict[str, Any] = {"state_since": 0.0, "failed_at": 0.0}
+    past: dict[str, Any] = {"state": "", "server_state": "", "slow": "", "server_slow": "", **since}
     rows = [everything(replace(row, **past)) for row in view.versions]
-    whole = replace(view, versions=(), state="", server_state="", slow="")
+    whole = replace(view, versions=(), state="", server_state="", slow="", **since)
     return everything(whole), rows
 
 
