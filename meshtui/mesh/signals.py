@@ -195,6 +195,15 @@ class Sample:
     accepted: Mapping[Responder, Connections] = field(default_factory=dict)
     """The same as the servers counted them."""
 
+    began: float | None = None
+    """Since when what is counted may be from, where that is longer ago than `window_s`: proxies
+    that are read one after the other, or in turns, have windows of their own."""
+
+    @property
+    def since(self) -> float:
+        """Seconds since the epoch; nothing that is counted is older."""
+        return self.time - self.window_s if self.began is None else self.began
+
     @property
     def connections(self) -> Mapping[Responder, Connections]:
         """The callers' side; of a service that no caller's proxy counts, its own."""

@@ -171,6 +171,11 @@ class SidecarSource:
     def _window_s(self) -> float:
         return max((window.elapsed_s for window in self._windows.values()), default=0.0)
 
+    def _counted_since(self) -> float | None:
+        """When the oldest of the windows began, by the clock of samples."""
+        start = min((window.start for window in self._windows.values()), default=math.inf)
+        return None if start == math.inf else self._sampled_at - (self._clock() - start)
+
     async def close(self) -> None:
         """Forget all readings."""
         self._keep_only(set())
@@ -317,6 +322,7 @@ class SidecarSource:
             time=self._sampled_at,
             source=self.name,
             window_s=self._window_s,
+            began=self._counted_since(),
             clients=with_clients(clients_of(latest), (one.connections for one in latest)),
             read=len(asked) - len(failures),
             failed=len(missing),

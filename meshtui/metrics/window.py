@@ -6,6 +6,7 @@ the last fifteen seconds does.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 
@@ -89,6 +90,11 @@ class Window:
     def elapsed_s(self) -> float:
         """The seconds the steps speak of; 0.0 before the second reading."""
         return self._steps[-1].end - self._steps[0].start if self._steps else 0.0
+
+    @property
+    def start(self) -> float:
+        """When the oldest step began; infinite before the second reading."""
+        return self._steps[0].start if self._steps else math.inf
 
     @property
     def counted(self) -> Iterator[Reading]:

@@ -335,8 +335,7 @@ class LiveCockpit:
         """Of the services shifted from here whose whole window lies after the change."""
         if sample is None:
             return {}
-        began = sample.time - sample.window_s
-        due = {key for key, at in self._shifted.items() if at <= began}
+        due = {key for key, at in self._shifted.items() if at <= sample.since}
         return {view.key: shares_of(view) for view in views if view.key in due}
 
     def _not_istio(self) -> tuple[str, ...]:

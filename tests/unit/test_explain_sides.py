@@ -174,6 +174,8 @@ def test_the_services_a_workload_calls_are_those_that_count_it_as_a_caller() -> 
     page = next(view for view in views if view.key.name == "productpage")
     calls = {KEY: CALLERS, page.key: frozenset({("default", "elsewhere")})}
     assert [view.key for view in called_by(mesh, page, views, calls)] == [KEY]
+    sending = replace(page, versions=(replace(page.versions[0], owner=KEY),))
+    assert called_by(mesh, sending, views, calls) == ()
 
 
 def test_a_few_errors_more_on_one_side_are_chance_and_not_made_on_the_way() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -177,6 +178,19 @@ async def test_a_proxy_that_fails_stands_until_it_is_too_old() -> None:
     for count in range(3, 10):
         sample = await bench.tick(2, a=stats(2 * count))
     assert sample.caller[V1].rps == 1.0
+
+
+async def test_a_sample_says_since_when_its_oldest_count_may_be() -> None:
+    bench = Bench(pod("a"), pod("b"), window_s=20)
+    gone = Unreachable("gone")
+    first = await bench.tick(0, a=gone, b=stats(0.0))
+    assert first.since == first.time
+    await bench.tick(5, a=gone, b=stats(50))
+    await bench.tick(1, a=stats(0.0), b=gone)
+    sample = await bench.tick(4, a=stats(40), b=gone)
+    assert sample.time - sample.window_s == sample.time - 5
+    assert sample.since == sample.time - 10
+    assert replace(sample, began=None).since == sample.time - sample.window_s
 
 
 async def test_a_proxy_that_comes_back_after_long_is_new() -> None:

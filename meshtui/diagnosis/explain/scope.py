@@ -262,12 +262,16 @@ def called_by(
     views: Iterable[ServiceView],
     clients: Mapping[ServiceKey, frozenset[tuple[str, str]]],
 ) -> tuple[ServiceView, ...]:
-    """The services that the service's own pods call, as telemetry has it."""
+    """The services that the service's own pods call, as telemetry has it.
+
+    Those that its own rows are of are the same requests.
+    """
+    own = {view.key, *(row.owner for row in view.versions)}
     mine = {(pod.namespace, pod.workload) for pod in pods_of(mesh, view.service)}
     return tuple(
         other
         for other in views
-        if other.key != view.key and mine & clients.get(other.key, frozenset())
+        if other.key not in own and mine & clients.get(other.key, frozenset())
     )
 
 
