@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from meshtui.mesh.courses import callers_seen, services_beside
 from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.versions import VersionView
@@ -23,8 +24,9 @@ def caller_side(view: ServiceView, row: VersionView | None, sample: Sample | Non
         return []
     if _sends_on(row.members if row else _members(view), sample):
         return [GATEWAY]
-    filled = sample.filled.get(view.key, frozenset())
-    callers = sample.clients.get(view.key, frozenset()) - filled
+    keys = (view.key, *services_beside(view))
+    filled = frozenset().union(*(sample.filled.get(key, frozenset()) for key in keys))
+    callers = callers_seen(view, sample) - filled
     gateways = callers & _gateways(view.mesh, callers)
     names = {
         CALLERS: bool(callers - gateways) or not (gateways or filled),
@@ -42,7 +44,9 @@ def server_side(view: ServiceView, row: VersionView | None, sample: Sample | Non
 
 
 def _answered(view: ServiceView, sample: Sample) -> dict[str, bool]:
-    by = sample.answered_by.get(view.key, frozenset({DESTINATION}))
+    keys = (view.key, *services_beside(view))
+    by = frozenset().union(*(sample.answered_by.get(key, frozenset()) for key in keys))
+    by = by or frozenset({DESTINATION})
     return {CALLEES: DESTINATION in by, WAYPOINT: WAYPOINT in by and DESTINATION not in by}
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from meshtui.mesh.calls import Client
+from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Responder, Sample, Signals, VersionKey, merged
 from meshtui.mesh.telemetry_join import Joins
 from meshtui.mesh.versions import VersionView
@@ -29,31 +31,54 @@ def course_name(rows: Iterable[VersionView], row: VersionView) -> str:
 
 
 def course_names(view: ServiceView) -> Named:
-    """The names of a service's courses."""
+    """The names of a service's courses; a target may be of another that its rule sends to."""
     joins = view.joins or Joins(view.key, view.versions)
     names = [course_name(view.versions, row) for row in view.versions]
-    own = [row.owner in (None, view.key) for row in view.versions]
 
     def named(target: Responder) -> str:
         rows = joins.find(target).rows
-        if len(rows) == 1 and rows[0] < len(own) and own[rows[0]]:
-            return names[rows[0]]
-        return target.version
+        return names[rows[0]] if len(rows) == 1 and rows[0] < len(names) else target.version
 
     return named
 
 
+def services_beside(view: ServiceView) -> frozenset[ServiceKey]:
+    """Other services that rows are of: telemetry counts under their names what those rows count."""
+    owners = {row.owner for row in view.versions if row.owner is not None}
+    return frozenset(owners - {view.key})
+
+
+def callers_seen(view: ServiceView, sample: Sample) -> frozenset[Client]:
+    """The workloads that ever called it, by its own name or by that of a service of its rows."""
+    keys = (view.key, *services_beside(view))
+    return frozenset().union(*(sample.clients.get(key, frozenset()) for key in keys))
+
+
 def called_by_course(views: Iterable[ServiceView], sample: Sample) -> Mapping[VersionKey, Signals]:
-    """What callers saw of each course. Services that are no rows are by telemetry's versions."""
+    """What callers saw of each course. Services that are no rows are by telemetry's versions.
+
+    What another service counts for a row is remembered under both.
+    """
     known = {view.key: view for view in views}
-    named: dict[object, Named] = {}
+    beside: dict[ServiceKey, list[ServiceView]] = {}
+    for view in known.values():
+        for owner in services_beside(view):
+            beside.setdefault(owner, []).append(view)
+    named: dict[ServiceKey, Named] = {}
+
+    def name_of(view: ServiceView | None, target: Responder) -> str:
+        if view is None:
+            return by_telemetry(target)
+        if view.key not in named:
+            named[view.key] = course_names(view)
+        return named[view.key](target)
+
     found: dict[VersionKey, list[Signals]] = {}
     for target, signals in sample.calls.items():
-        name_of = named.get(target.service)
-        if name_of is None:
-            view = known.get(target.service)
-            name_of = named[target.service] = course_names(view) if view else by_telemetry
-        found.setdefault(VersionKey(target.service, name_of(target)), []).append(signals)
+        own = name_of(known.get(target.service), target)
+        found.setdefault(VersionKey(target.service, own), []).append(signals)
+        for view in beside.get(target.service, ()):
+            found.setdefault(VersionKey(view.key, name_of(view, target)), []).append(signals)
     return {key: _together(parts) for key, parts in found.items()}
 
 

@@ -184,6 +184,36 @@ def _without_traffic(past: Past) -> Course:
     return tuple(Moment(moment.at, moment.span_s, 0.0) for moment in known)
 
 
+def added(one: Course, other: Course) -> Course:
+    """The requests of both; of their quantiles, which can't be added, the worse."""
+    found = {moment.at: moment for moment in one}
+    for moment in other:
+        known = found.get(moment.at)
+        found[moment.at] = moment if known is None else _both(known, moment)
+    return tuple(found[at] for at in sorted(found))
+
+
+def _both(one: Moment, other: Moment) -> Moment:
+    if not one.rps or not other.rps:
+        return one if one.rps else other
+    ratios = (one.error_ratio, one.rps), (other.error_ratio, other.rps)
+    failed = [ratio * rps for ratio, rps in ratios if ratio is not None]
+    rps = one.rps + other.rps
+    return Moment(
+        one.at,
+        max(one.span_s, other.span_s),
+        rps,
+        sum(failed) / rps if failed else None,
+        _worse(one.p50_ms, other.p50_ms),
+        _worse(one.p95_ms, other.p95_ms),
+        _worse(one.p99_ms, other.p99_ms),
+    )
+
+
+def _worse(one: float | None, other: float | None) -> float | None:
+    return max((value for value in (one, other) if value is not None), default=None)
+
+
 def joined(past: Past, seen: Mapping[str, Course]) -> Mapping[str, Course]:
     """What a source remembers, with what was seen before its first point and after its last."""
     first = min((c[0].begin for c in past.courses.values() if c), default=past.end)

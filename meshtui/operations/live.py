@@ -15,7 +15,7 @@ from meshtui.changes.checks import moves_weight
 from meshtui.changes.outcome import Outcome
 from meshtui.crash import crashed
 from meshtui.errors import JournalError, Refused, Unreachable
-from meshtui.mesh.courses import Named, by_telemetry, course_names
+from meshtui.mesh.courses import Named, by_telemetry, course_names, services_beside
 from meshtui.mesh.measured_views import MeasuredViews
 from meshtui.mesh.model import Mesh, Pod, Ref, ServiceKey
 from meshtui.mesh.shares import Share, shares_of
@@ -120,8 +120,8 @@ class LiveCockpit:
         self._source = source
         self._telemetry = Telemetry(source, self._options.config.tick_s, self._bell.set)
         overdue_s = self._telemetry.limit_s
-        chart = self._seen, source, self._made, self._thresholds, overdue_s, self._named
-        self._history = ChartHistory(*chart)
+        chart = self._seen, source, self._made, self._thresholds, overdue_s
+        self._history = ChartHistory(*chart, self._named, self._beside_of)
         self._limits = Limits(session, self._bell.set)
         self._rights = Rights(session.cluster, self._bell.set)
         self._reads = Reads(
@@ -268,6 +268,10 @@ class LiveCockpit:
     def _named(self, service: ServiceKey) -> Named:
         view = next((view for view in self._views if view.key == service), None)
         return course_names(view) if view else by_telemetry
+
+    def _beside_of(self, service: ServiceKey) -> frozenset[ServiceKey]:
+        view = next((view for view in self._views if view.key == service), None)
+        return services_beside(view) if view else frozenset()
 
     @property
     def history(self) -> ChartHistory:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from meshtui.mesh.courses import course_name, course_names
+from meshtui.mesh.courses import course_name, course_names, services_beside
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.thresholds import Thresholds
-from meshtui.mesh.time_series import Course
+from meshtui.mesh.time_series import Course, added
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, service_views
 from meshtui.metrics.aggregate import Ledger
@@ -66,6 +66,18 @@ UNNAMED = mesh_of(
     (bare("stable", "stable"), bare("next", "canary")), by_track("stable", "canary"),
     "stable", "canary",
 )  # fmt: skip
+BESIDE = parse_mesh(
+    {
+        "services": [
+            service("reviews"), service("reviews-next", version="v3"),
+        ],
+        "pods": [pod("reviews", "v1"), pod("reviews", "v3")],
+        "virtualservices": [virtual_service("reviews", {"route": [
+            {"destination": {"host": "reviews"}, "weight": 90},
+            {"destination": {"host": "reviews-next"}, "weight": 10},
+        ]})],
+    }
+)  # fmt: skip
 SHARED = mesh_of(
     (pod("reviews", "v1"), bare("next", "canary")), by_track("canary"), "canary"
 )  # fmt: skip
@@ -95,6 +107,12 @@ CASES = {
               destination_workload="reviews-v3", response_code="503", response_flags="UF"),
          seen(10, version="v3")),
         "v3", 0.5,
+    ),
+    "another service that the rule sends to": (
+        BESIDE,
+        (seen(90), seen(10, version="v3", destination_service_name="reviews-next"),
+         seen(10, version="v3", destination_service_name="reviews-next", response_code="503")),
+        "reviews-next", 0.5,
     ),
     "pods of another version in a subset of their own": (
         SHARED, (seen(30), of_next(10, response_code="500")), "canary", 1.0,
@@ -136,18 +154,23 @@ def test_what_prometheus_remembers_is_what_the_row_says(case: str) -> None:
     _, view = measured(mesh, counted)
     row = row_of(view, label)
     requests = [{"metric": labels, "values": [[NOW, str(number)]]} for number, labels in counted]
-    courses = courses_of(
-        QueryResult(requests),
-        QueryResult([]),
-        QueryResult([]),
-        REVIEWS,
-        course_names(view),
-        {SOURCE},
-        STEP,
-        SECONDS,
-        0.0,
-    )
-    course = courses[course_name(view.versions, row)]
+    courses = [
+        courses_of(
+            QueryResult(requests),
+            QueryResult([]),
+            QueryResult([]),
+            key,
+            course_names(view),
+            {SOURCE},
+            STEP,
+            SECONDS,
+            0.0,
+        )
+        for key in (REVIEWS, *services_beside(view))
+    ]
+    course: Course = ()
+    for found in courses:
+        course = added(course, found.get(course_name(view.versions, row), ()))
     assert row.caller is not None
     assert newest(course) == pytest.approx((row.caller.rps, row.caller.error_ratio))
 

@@ -131,6 +131,22 @@ async def test_what_is_seen_follows_what_is_remembered() -> None:
     assert found.courses["reviews"][-1].rps == 0.0, "it had no traffic since"
 
 
+async def test_services_behind_the_rule_are_asked_for_what_they_counted() -> None:
+    memory = Memory()
+    charts = ChartHistory(
+        SampleHistory(), memory, made, Thresholds(), beside=lambda _: (RATINGS, REVIEWS)
+    )
+    await charts.read_past(RATINGS, HALF_HOUR, CELLS, NOW)
+    assert len(memory.asked) == 3 and len({asked.begin for asked in memory.asked}) == 1
+    found = charts.picture(RATINGS, HALF_HOUR, CELLS, NOW).courses
+    alone = history(Memory())
+    await alone.read_past(RATINGS, HALF_HOUR, CELLS, NOW)
+    once = alone.picture(RATINGS, HALF_HOUR, CELLS, NOW).courses
+    assert {"ratings", "reviews"} <= set(found)
+    twice = [moment.rps for moment in found["ratings"]]
+    assert twice == pytest.approx([2 * (moment.rps or 0) for moment in once["ratings"]])
+
+
 @pytest.mark.parametrize("gone", ["fails", "forgets"])
 async def test_a_source_that_has_gone_leaves_what_it_told(gone: str) -> None:
     memory = Memory()

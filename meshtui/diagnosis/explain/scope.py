@@ -8,6 +8,7 @@ from dataclasses import field, replace
 from meshtui.dataclass import dataclass
 from meshtui.diagnosis.explain.evidence import Evidence
 from meshtui.mesh.carrying import Route, routes_to
+from meshtui.mesh.courses import callers_seen
 from meshtui.mesh.model import Mesh, Pod, Ref, Service, ServiceKey
 from meshtui.mesh.routing import pods_of, pods_of_subset
 from meshtui.mesh.rules import Mirror
@@ -120,7 +121,7 @@ def scope_of(
 ) -> VersionScope:
     """What `sample` was measured by, and `views`, all services, give to the scope."""
     known = sample.clients if sample else {}
-    clients = known.get(view.key, frozenset())
+    clients = callers_seen(view, sample) if sample else frozenset()
     window_s = sample.window_s if sample else 0.0
     below = called_by(mesh, view, views, known)
     callers, mirrors = calling(mesh, clients), mirrors_to(mesh, view)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from meshtui.dataclass import dataclass
@@ -16,6 +16,7 @@ from meshtui.mesh.time_series import (
     Grid,
     Past,
     Stretch,
+    added,
     extended,
     grid,
     joined,
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 ASKED_AGAIN = 2
 """Points at the end of a known past that are asked for again: scrapes may have been under way."""
+
+
+MOST_BESIDE = 6
+"""Other services behind one rule that are asked for their past."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,14 @@ class Picture:
     """Of 401s in the source's past it is not known whether proxies gave them."""
 
 
+def _with(past: Past, beside: Past) -> Past:
+    """With the courses of which another service is asked."""
+    courses = {**beside.courses, **past.courses}
+    for name in beside.courses.keys() & past.courses.keys():
+        courses[name] = added(beside.courses[name], past.courses[name])
+    return replace(past, courses=courses, unsure=past.unsure or beside.unsure)
+
+
 class Charting(Protocol):
     """What the charts ask for."""
 
@@ -89,9 +102,12 @@ class ChartHistory:
         thresholds: Thresholds,
         overdue_s: float = 10.0,
         named: Callable[[ServiceKey], Named] = lambda _: by_telemetry,
+        beside: Callable[[ServiceKey], Iterable[ServiceKey]] = lambda _: (),
     ) -> None:
-        """`named` gives the names of a service's courses, which what was seen has already."""
+        """`named` gives the names of a service's courses, which what was seen has already;
+        `beside` the other services that count some of them."""
         self._named = named
+        self._beside = beside
         self._seen = seen
         self._source = source
         self._made = made
@@ -132,9 +148,13 @@ class ChartHistory:
         asked, begin = (service, range_s, cells), columns.begin - columns.step_s
         known = self._past if asked == self._asked else None
         wanted = max(begin, known.end - ASKED_AGAIN * known.step_s) if known else begin
-        found = await source.past(service, Stretch(wanted, columns.step_s), self._named(service))
+        stretch, named = Stretch(wanted, columns.step_s), self._named(service)
+        found = await source.past(service, stretch, named)
         if found is None:
             return
+        for other in sorted(self._beside(service))[:MOST_BESIDE]:
+            beside = await source.past(other, stretch, named)
+            found = _with(found, beside) if beside is not None else found
         if known is not None and known.step_s == found.step_s:
             found = extended(known, found, begin)
         self._asked, self._past = asked, found

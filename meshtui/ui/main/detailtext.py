@@ -12,8 +12,9 @@ from dataclasses import replace
 from rich.cells import cell_len
 
 from meshtui.diagnosis.logged_paths import FailingPath, LoggedPaths, failing_paths, was_logged
+from meshtui.mesh.courses import callers_seen
 from meshtui.mesh.judging import failing_codes
-from meshtui.mesh.model import Pod, ServiceKey
+from meshtui.mesh.model import Pod
 from meshtui.mesh.pod_health import restarts
 from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.quantity import human_duration
@@ -119,7 +120,7 @@ def service_lines(
     left = max(left_of(width), min(RULE_WIDTH, width - CALLER_WIDTH - GAP))
     told = [line for text in why for line in wrapped(text, left, "text")]
     told += [line for mark in whole_marks(view, notes) for line in wrapped(mark, left, "warning")]
-    return beside([*told, *_rule(view, left)], _callers(view.key, sample), left, width)[:height]
+    return beside([*told, *_rule(view, left)], _callers(view, sample), left, width)[:height]
 
 
 def beside(left: Sequence[Line], right: Sequence[Line], cells: int, width: int) -> list[Line]:
@@ -245,16 +246,16 @@ def _rule(view: ServiceView, width: int) -> list[Line]:
     return [*lines, *([(Span(key_of("rules"), "key"), Span(words, "muted"))] if more > 0 else [])]
 
 
-def _callers(key: ServiceKey, sample: Sample | None) -> list[Line]:
+def _callers(view: ServiceView, sample: Sample | None) -> list[Line]:
     title: Line = (Span("called by", "muted"),)
     if sample is None:
         return [title, (Span("not known", "unknown"),)]
-    found = sorted(sample.clients.get(key, ()))
+    found = sorted(callers_seen(view, sample))
     if not found:
         return [title, (Span("nobody that was seen", "muted"),)]
     lines: list[Line] = [title]
     for namespace, workload in found[:MOST_CALLERS]:
-        place = f".{namespace}" if namespace != key.namespace else ""
+        place = f".{namespace}" if namespace != view.key.namespace else ""
         lines.append((span(workload, "text"), span(place, "muted")))
     if len(found) > MOST_CALLERS:
         lines.append((Span(f"and {len(found) - MOST_CALLERS} more", "muted"),))

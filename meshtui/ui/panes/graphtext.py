@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshtui.mesh.carrying import Route
+from meshtui.mesh.courses import services_beside
 from meshtui.mesh.graph import ENTRY, Callee, Edge, Graph
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.judging import NOT_KNOWN
@@ -62,8 +63,15 @@ def _callee(callee: Callee, graph: Graph, drawing: Drawing, peak: float) -> list
     lines += map(Picked, _uncalled(callee, drawing))
     notes = [_counted(left_out)] if left_out else []
     notes += [f"{callee.others} more callers"] if callee.others else []
-    notes += [] if callee.edges else ["nobody that was seen calls it"]
+    notes += [] if callee.edges else [_nobody(callee)]
     return [*lines, *(Picked((Span(f"   … {note}", "muted"),)) for note in notes)]
+
+
+def _nobody(callee: Callee) -> str:
+    """Requests that its rule sends to other services are counted, and drawn, as theirs."""
+    others = sorted(services_beside(callee.view)) if callee.view is not None else []
+    names = ", ".join(key.name for key in others)
+    return f"what comes to it is drawn at {names}" if names else "nobody that was seen calls it"
 
 
 def _chosen(edges: Sequence[Edge], most: int) -> tuple[Sequence[Edge], Sequence[Edge]]:

@@ -11,7 +11,6 @@ from textual.timer import Timer
 from meshtui.diagnosis.explain.edge import COUNTED, is_gateway
 from meshtui.errors import MeshtuiError, Usage
 from meshtui.mesh.courses import course_name
-from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN
 from meshtui.mesh.time_series import ERRORS, P50, P95, P99, RANGES, RPS, SHORTEST_BEAT_S, beat_s
@@ -190,8 +189,7 @@ class ChartsPane(Pane):
     def _names(self) -> dict[str, str]:
         """The versions of the mesh in the order of the table, and what people call them."""
         rows = self.view.versions if self.view else ()
-        own = [row for row in rows if split_host(row.host) in (None, self._key)]
-        names = {course_name(rows, row): row.label for row in own if row.version}
+        names = {course_name(rows, row): row.label for row in rows if row.version}
         return names | ({UNKNOWN: "no pod"} if self._seen_without_pod() else {})
 
     def _seen_without_pod(self) -> bool:
