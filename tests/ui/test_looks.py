@@ -231,6 +231,7 @@ async def test_themes_are_seen_while_the_cursor_is_on_them(size: tuple[int, int]
 async def test_the_failing_row_is_tinted_and_its_number_is_bold(size: tuple[int, int]) -> None:
     async with driving(size=size) as drive:
         table = drive.app.main.table
+        await drive.press("home")
         tinted = [i for i in range(table.line_count()) if table.base_role_at(i) == "sick"]
         assert [table.entries[i].place.version for i in tinted] == ["v3"]
         number = next(piece for piece in table.line_at(tinted[0]) if piece.text == "12.0%")
