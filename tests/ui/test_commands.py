@@ -291,6 +291,11 @@ async def test_namespaces_and_contexts_are_picked_from_a_list() -> None:
         await drive.press("enter")
         await drive.until(lambda: drive.cockpit.connects == 2)
         assert drive.cockpit.context == "other"
+        await drive.until(lambda: drive.app.main.was_connected)
+        await typed(drive, *"ctx", "enter")
+        await drive.until(lambda: isinstance(drive.app.screen, ChooseDialog))
+        lines = [line for line in drive.text.splitlines() if "now" in line or "before" in line]
+        assert "other" in lines[0] and "lab" in lines[1]
 
 
 @pytest.mark.parametrize(

@@ -46,9 +46,16 @@ def choose_namespace(
 
 
 def choose_context(
-    app: App[object], contexts: Iterable[str], now: str, done: Callable[[str], None]
+    app: App[object],
+    contexts: Sequence[str],
+    recent: Sequence[str],
+    now: str,
+    done: Callable[[str], None],
 ) -> None:
-    choices = [Choice(name, "now" if name == now else "") for name in contexts]
+    """Those that were connected to last come first."""
+    ordered = dict.fromkeys((*(name for name in recent if name in contexts), *contexts))
+    notes = dict.fromkeys(recent, "before") | {now: "now"}
+    choices = [Choice(name, notes.get(name, "")) for name in ordered]
     app.push_screen(ChooseDialog("Context", choices, now), _taken(done))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
 from meshtui.changes.change import ClearBreaker, SetBreaker, Target
@@ -54,6 +55,8 @@ class CommandRunner:
     _show_side: Callable[[str], None]
     _sort: Callable[[str], None]
     _host: Host
+    _been: list[str] = field(default_factory=list)
+    """The contexts that were connected to, the last one first."""
 
     def run(self, text: str) -> None:
         """Raises `MeshtuiError` where the command is wrong or not allowed."""
@@ -150,11 +153,14 @@ class CommandRunner:
         """Another cluster, unless a change to this one is under way."""
         cockpit = self._cockpit
         if not context:
-            choose_context(self._host.app, cockpit.contexts(), cockpit.context, self._chosen("ctx"))
+            there, now = cockpit.contexts(), cockpit.context
+            choose_context(self._host.app, there, self._been, now, self._chosen("ctx"))
         elif self._desk.busy:
             raise Refused("a change is being applied", "switch when it is done")
         else:
+            before = cockpit.context
             cockpit.choose(context)
+            self._been[:] = dict.fromkeys((context, before, *self._been))
             self._host.connect_elsewhere()
 
     def _theme(self, name: str) -> None:
