@@ -58,17 +58,19 @@ class Looked:
 async def services(arguments: argparse.Namespace) -> int:
     """One sample. Without telemetry the weights are printed all the same, and the status is 5."""
     found = await look(arguments)
-    form = opening.form(arguments)
+    form, problems, error = opening.form(arguments), found.problems, found.error
     if form == "table":
         note_side(arguments)
         _services_table(found.listed, found.everywhere)
     else:
         from meshtui.cli.documents.services import services_json
 
-        output.data(services_json(time.time(), found.sample, found.views), form)
-    for problem in found.problems:
+        document = services_json(time.time(), found.sample, found.views)
+        del found  # the mesh is not needed while the text of a large one is made
+        output.data(document, form)
+    for problem in problems:
         output.note(f"meshtui: telemetry: {problem}")
-    return Exit.UNREACHABLE if found.error else Exit.DONE
+    return Exit.UNREACHABLE if error else Exit.DONE
 
 
 def note_side(arguments: argparse.Namespace) -> None:

@@ -415,6 +415,7 @@ def _problems(failures: Iterable[tuple[Pod, MeshtuiError]]) -> tuple[str, ...]:
 def _reason(pod: Pod, error: MeshtuiError) -> str:
     """Why, without what tells the pods apart, so that the same reason is the same text."""
     reason = error.what.replace(f"/{pod.name}:", "/…:")
+    reason = reason.replace(f"/namespaces/{pod.namespace}/", "/namespaces/…/")
     return reason.replace(f"{pod.ip}:", "…:") if pod.ip else reason
 
 

@@ -259,14 +259,18 @@ async def test_a_small_mesh_out_of_reach_is_asked_as_a_whole() -> None:
 
 
 async def test_the_same_reason_is_told_once_whatever_the_pods_are_called() -> None:
-    bench = Bench(pod("a", ip="10.0.0.1"), pod("b", ip="10.0.0.2"), pod("c"))
+    away = replace(pod("b", ip="10.0.0.2"), namespace="other")
+    bench = Bench(pod("a", ip="10.0.0.1"), away, pod("c"))
     refused = {
-        p.name: Unreachable(f"GET /pods/{p.name}:15020/proxy: dial tcp {p.ip}:15020: refused")
+        p.name: Unreachable(
+            f"GET /namespaces/{p.namespace}/pods/{p.name}:15020/proxy: "
+            f"dial tcp {p.ip}:15020: refused"
+        )
         for p in bench.mesh.pods[:2]
     }
     sample = await bench.tick(0, c=stats(1), **refused)
     assert sample.problems == (
-        "default/a and 1 more: GET /pods/…:15020/proxy: dial tcp …:15020: refused",
+        "default/a and 1 more: GET /namespaces/…/pods/…:15020/proxy: dial tcp …:15020: refused",
     )
 
 
