@@ -17,8 +17,6 @@ from tests.tools.take_screenshots import OTHERS
 ROOT = Path(__file__).parents[2]
 FILES = {path.stem: path for path in (ROOT / "screenshots").glob("*.png")}
 CLAIMS = {**{scene.name: scene.shows for scene in SCENES}, **ELSEWHERE}
-OLD = {"waypoint"}
-"""Taken before pictures carried their text: it needs a mesh with waypoints to be taken anew."""
 
 
 @cache
@@ -31,15 +29,15 @@ def test_there_are_the_pictures_that_the_script_takes_and_the_readme_shows() -> 
     assert set(CLAIMS) == set(FILES) == shown
     assert [path.name for path in (ROOT / "screenshots").iterdir() if path.suffix != ".png"] == []
     assert set(OTHERS) == set(ELSEWHERE)
-    assert {name for name in FILES if not svg_in(FILES[name])} == OLD
+    assert {name for name in FILES if not svg_in(FILES[name])} == set()
 
 
-@pytest.mark.parametrize("name", sorted(CLAIMS.keys() - OLD))
+@pytest.mark.parametrize("name", sorted(CLAIMS))
 def test_a_picture_shows_what_is_claimed_of_it(name: str) -> None:
     assert missing(rows(name), CLAIMS[name]) == []
 
 
-@pytest.mark.parametrize("name", sorted(CLAIMS.keys() - OLD))
+@pytest.mark.parametrize("name", sorted(CLAIMS))
 def test_a_picture_has_no_key_that_is_called_otherwise_by_now(name: str) -> None:
     """What a person reads there and does not find is worse than no picture."""
     words = {f"{action.shown} {action.label}" for action in registry.ACTIONS}
