@@ -71,8 +71,12 @@ class Made:
         return found
 
     def remove(self) -> None:
+        """Until the proxies have them no more: the next test may make others of the same names."""
         for path in reversed(self._paths):
             self.mesh.api.call("DELETE", path)
+        for name in (path.rpartition("/")[2] for path in self._paths if SERVICES in path):
+            text = f'"{name}.default.svc.cluster.local:'
+            until(lambda text=text: text not in self.mesh.routes(), what=f"{name} to be gone")
 
 
 @pytest.fixture
