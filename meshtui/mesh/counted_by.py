@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshtui.mesh.courses import callers_seen, services_beside
+from meshtui.mesh.courses import callers_seen, counted_under
 from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.versions import VersionView
@@ -24,8 +24,7 @@ def caller_side(view: ServiceView, row: VersionView | None, sample: Sample | Non
         return []
     if _sends_on(row.members if row else _members(view), sample):
         return [GATEWAY]
-    keys = (view.key, *services_beside(view))
-    filled = frozenset().union(*(sample.filled.get(key, frozenset()) for key in keys))
+    filled = frozenset().union(*(sample.filled.get(key, ()) for key in counted_under(view)))
     callers = callers_seen(view, sample) - filled
     gateways = callers & _gateways(view.mesh, callers)
     names = {
@@ -44,8 +43,7 @@ def server_side(view: ServiceView, row: VersionView | None, sample: Sample | Non
 
 
 def _answered(view: ServiceView, sample: Sample) -> dict[str, bool]:
-    keys = (view.key, *services_beside(view))
-    by = frozenset().union(*(sample.answered_by.get(key, frozenset()) for key in keys))
+    by = frozenset().union(*(sample.answered_by.get(key, ()) for key in counted_under(view)))
     by = by or frozenset({DESTINATION})
     return {CALLEES: DESTINATION in by, WAYPOINT: WAYPOINT in by and DESTINATION not in by}
 

@@ -25,9 +25,13 @@ def by_telemetry(target: Responder) -> str:
 
 
 def course_name(rows: Iterable[VersionView], row: VersionView) -> str:
-    """The version, which stays when a subset is named anew; the label where rows share one."""
-    alike = sum(one.version == row.version and one.owner == row.owner for one in rows)
-    return row.version if alike == 1 else row.label
+    """The version, which stays when a subset is named anew; the label where rows share one, with
+    the host where subsets of two hosts are called alike. No two rows have one name."""
+    known = tuple(rows)
+    if sum(one.version == row.version for one in known) == 1:
+        return row.version
+    alike = sum(one.label == row.label for one in known)
+    return row.label if alike == 1 else f"{row.host}/{row.label}"
 
 
 def course_names(view: ServiceView) -> Named:
@@ -48,10 +52,15 @@ def services_beside(view: ServiceView) -> frozenset[ServiceKey]:
     return frozenset(owners - {view.key})
 
 
+def counted_under(view: ServiceView) -> tuple[ServiceKey, ...]:
+    """All the services under whose names telemetry counts its requests."""
+    return view.key, *services_beside(view)
+
+
 def callers_seen(view: ServiceView, sample: Sample) -> frozenset[Client]:
     """The workloads that ever called it, by its own name or by that of a service of its rows."""
-    keys = (view.key, *services_beside(view))
-    return frozenset().union(*(sample.clients.get(key, frozenset()) for key in keys))
+    known = (sample.clients.get(key, frozenset()) for key in counted_under(view))
+    return frozenset().union(*known)
 
 
 def called_by_course(views: Iterable[ServiceView], sample: Sample) -> Mapping[VersionKey, Signals]:

@@ -6,16 +6,13 @@ labels, and not all of them are of the service itself where its rule sends to ot
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 
 from meshtui.mesh.carrying import ordinary, traffic_to
+from meshtui.mesh.courses import course_name
 from meshtui.mesh.model import Mesh, Pod, Rule, Service
 from meshtui.mesh.routing import pods_of
-from meshtui.mesh.versions import VersionView, version_rows
-
-_Row = tuple[str, str, str]
+from meshtui.mesh.versions import version_rows
 
 
 def usual_rule(mesh: Mesh, service: Service) -> Rule | None:
@@ -28,7 +25,16 @@ def usual_rule(mesh: Mesh, service: Service) -> Rule | None:
 
 def pods_behind(mesh: Mesh, service: Service) -> tuple[Pod, ...]:
     """The service's own, then those of other hosts that its rule sends to; none twice."""
-    return _behind(mesh, service, version_rows(mesh, service, usual_rule(mesh, service)))
+    return pods_of_rows(mesh, service, usual_rule(mesh, service))
+
+
+def pods_of_rows(mesh: Mesh, service: Service, rule: Rule | None) -> tuple[Pod, ...]:
+    """The same, where the rule is known."""
+    pods = {_place(pod): pod for pod in pods_of(mesh, service)}
+    for row in version_rows(mesh, service, rule):
+        for pod in row.members:
+            pods.setdefault(_place(pod), pod)
+    return tuple(pods.values())
 
 
 def pods_by_row(
@@ -40,12 +46,12 @@ def pods_by_row(
     labelled so. Of several rows that have a pod, one that the rule sends to names it.
     """
     rows = version_rows(mesh, service, rule)
-    names, every = _names(rows), _behind(mesh, service, rows)
+    every = pods_of_rows(mesh, service, rule)
     called: dict[tuple[str, str], str] = {}
     for row in sorted(rows, key=lambda row: not row.percent):
         if version in ("", row.label, row.version):
             for pod in row.members:
-                called.setdefault(_place(pod), names[_row(row)])
+                called.setdefault(_place(pod), course_name(rows, row))
     if version and not called:
         return tuple(pod for pod in every if pod.version == version)
     return tuple(
@@ -66,25 +72,6 @@ def services_behind(mesh: Mesh, service: Service, rule: Rule | None) -> tuple[Se
     hosts = (row.host for row in version_rows(mesh, service, rule))
     others = (mesh.by_host.get(host) for host in hosts)
     return tuple({one.key: one for one in (service, *others) if one is not None}.values())
-
-
-def _behind(mesh: Mesh, service: Service, rows: Iterable[VersionView]) -> tuple[Pod, ...]:
-    pods = {_place(pod): pod for pod in pods_of(mesh, service)}
-    for row in rows:
-        for pod in row.members:
-            pods.setdefault(_place(pod), pod)
-    return tuple(pods.values())
-
-
-def _names(rows: Iterable[VersionView]) -> dict[_Row, str]:
-    """The version where it tells the rows apart, else what a person calls the row."""
-    known = tuple(rows)
-    count = Counter(row.version for row in known)
-    return {_row(r): r.version if count[r.version] == 1 else r.label for r in known}
-
-
-def _row(row: VersionView) -> _Row:
-    return row.host, row.subset, row.version
 
 
 def _place(pod: Pod) -> tuple[str, str]:

@@ -175,6 +175,18 @@ def test_what_prometheus_remembers_is_what_the_row_says(case: str) -> None:
     assert newest(course) == pytest.approx((row.caller.rps, row.caller.error_ratio))
 
 
+def test_no_two_rows_have_one_course() -> None:
+    rows = tuple(
+        VersionView(version=version, subset=subset, host=host)
+        for version, subset, host in (
+            ("1", "a", "x.local"), ("1", "b", "x.local"), ("2", "c", "x.local"),
+            ("1", "a", "y.local"), ("3", "", "y.local"),
+        )
+    )  # fmt: skip
+    names = [course_name(rows, row) for row in rows]
+    assert names == ["x.local/a", "b", "2", "y.local/a", "3"]
+
+
 def test_every_request_is_of_one_course() -> None:
     for mesh, counted, _, _ in CASES.values():
         sample, view = measured(mesh, counted)

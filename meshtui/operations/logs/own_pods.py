@@ -8,8 +8,8 @@ from meshtui.errors import NotFound
 from meshtui.mesh.model import Mesh, Pod, Service
 from meshtui.mesh.nearest import nearest_words
 from meshtui.mesh.row_pods import (
-    pods_behind,
     pods_by_row,
+    pods_of_rows,
     row_names,
     services_behind,
     usual_rule,
@@ -27,7 +27,7 @@ class OwnPods:
         self._service = service
         self._version = version
         self._rule = usual_rule(mesh, service)
-        self.pods = list(pods_behind(mesh, service))
+        self.pods = list(pods_of_rows(mesh, service, self._rule))
         self.services = services_behind(mesh, service, self._rule)
 
     def now(self) -> tuple[Pod, ...]:
