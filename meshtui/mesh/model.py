@@ -153,6 +153,11 @@ class Pod:
     """Its ports that are kept from its proxy: what comes there comes to the program itself."""
 
     @property
+    def place(self) -> tuple[str, str]:
+        """What tells it from all others of a snapshot: namespace and name."""
+        return self.namespace, self.name
+
+    @property
     def ailing(self) -> bool:
         """Whether there is anything to look at: most pods never restarted."""
         return bool(self.waits_for) or any(one.restarts or one.stuck for one in self.statuses)

@@ -30,10 +30,10 @@ def pods_behind(mesh: Mesh, service: Service) -> tuple[Pod, ...]:
 
 def pods_of_rows(mesh: Mesh, service: Service, rule: Rule | None) -> tuple[Pod, ...]:
     """The same, where the rule is known."""
-    pods = {_place(pod): pod for pod in pods_of(mesh, service)}
+    pods = {pod.place: pod for pod in pods_of(mesh, service)}
     for row in version_rows(mesh, service, rule):
         for pod in row.members:
-            pods.setdefault(_place(pod), pod)
+            pods.setdefault(pod.place, pod)
     return tuple(pods.values())
 
 
@@ -51,13 +51,13 @@ def pods_by_row(
     for row in sorted(rows, key=lambda row: not row.percent):
         if version in ("", row.label, row.version):
             for pod in row.members:
-                called.setdefault(_place(pod), course_name(rows, row))
+                called.setdefault(pod.place, course_name(rows, row))
     if version and not called:
         return tuple(pod for pod in every if pod.version == version)
     return tuple(
-        replace(pod, version=called.get(_place(pod), pod.version))
+        replace(pod, version=called.get(pod.place, pod.version))
         for pod in every
-        if not version or _place(pod) in called
+        if not version or pod.place in called
     )
 
 
@@ -72,7 +72,3 @@ def services_behind(mesh: Mesh, service: Service, rule: Rule | None) -> tuple[Se
     hosts = (row.host for row in version_rows(mesh, service, rule))
     others = (mesh.by_host.get(host) for host in hosts)
     return tuple({one.key: one for one in (service, *others) if one is not None}.values())
-
-
-def _place(pod: Pod) -> tuple[str, str]:
-    return pod.namespace, pod.name

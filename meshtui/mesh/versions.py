@@ -110,8 +110,8 @@ def version_rows(mesh: Mesh, service: Service, rule: Rule | None) -> tuple[Versi
     ]
     others = _destination_rows(mesh, service, rule, {(row.host, row.subset) for row in rows})
     rows = [row for row in rows if not _is_backends(rule, row, others, named)]
-    placed = {_id(pod) for row in (*rows, *others) for pod in row.members}
-    rest = _rest_rows(service, [pod for pod in pods if _id(pod) not in placed])
+    placed = {pod.place for row in (*rows, *others) for pod in row.members}
+    rest = _rest_rows(service, [pod for pod in pods if pod.place not in placed])
     own_pods = sum(row.pods for row in (*rows, *rest))
     if _is_split(service, rule, len(rows) + len(rest), own_pods < len(pods)):
         rest = [_whole_row(service, pods)]
@@ -138,8 +138,8 @@ def _is_backends(
     """
     if rule is None or rule.list_name != RULES or (row.host, row.subset) in named:
         return False
-    reached = {_id(pod) for other in others for pod in other.members}
-    return bool(row.members) and all(_id(pod) in reached for pod in row.members)
+    reached = {pod.place for other in others for pod in other.members}
+    return bool(row.members) and all(pod.place in reached for pod in row.members)
 
 
 def _named(mesh: Mesh, host: str, rule: Rule | None) -> frozenset[HostAndSubset]:
@@ -150,10 +150,6 @@ def _named(mesh: Mesh, host: str, rule: Rule | None) -> frozenset[HostAndSubset]
         for known in (*rules, *((rule,) if rule else ()))
         for target in (*known.destinations, *known.mirrors)
     )
-
-
-def _id(pod: Pod) -> tuple[str, str]:
-    return pod.namespace, pod.name
 
 
 class _Pods(TypedDict):
@@ -177,7 +173,7 @@ def pods_counted(rows: Iterable[VersionView]) -> tuple[int, int]:
     known = tuple(rows)
     if any(row.pods != len(row.members) for row in known):
         return sum(row.pods_ready for row in known), sum(row.pods for row in known)
-    pods = {_id(pod): pod for row in known for pod in row.members}
+    pods = {pod.place: pod for row in known for pod in row.members}
     return sum(pod.serving for pod in pods.values()), len(pods)
 
 
