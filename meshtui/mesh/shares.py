@@ -26,10 +26,17 @@ class Share:
         return abs(self.measured - self.asked) <= max(3 * sigma, 100 / self.requests)
 
     def __str__(self) -> str:
-        return (
-            f"{self.label} {self.asked:.3g} % asked, "
-            f"{self.measured:.1f} % ± {self.margin:.1f} of {self.requests:,}"
-        )
+        words = f"{self.label} {self.asked:.3g} % asked"
+        return f"{words}, {self._measured} of {self.requests:,} measured"
+
+    @property
+    def beside(self) -> str:
+        """In a list, after one that has said which number is which and what they rest on."""
+        return f"{self.label} {self.asked:.3g} %, {self._measured}"
+
+    @property
+    def _measured(self) -> str:
+        return f"{self.measured:.1f} % ± {self.margin:.1f}"
 
 
 def shares_of(view: ServiceView) -> tuple[Share, ...]:

@@ -206,6 +206,10 @@ class Cockpit(Protocol):
         """
         ...
 
+    def unfinished_canaries(self) -> tuple[CanaryRun, ...]:
+        """Those that are not over, as far as this machine knows; nobody is asked."""
+        ...
+
     def pending(self) -> tuple[Pending, ...]:
         """Changes with a time limit, the next to end first."""
         ...

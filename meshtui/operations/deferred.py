@@ -185,6 +185,9 @@ class DeferredCockpit:
     async def canary(self, service: ServiceKey) -> CanaryRun:
         return await self._connected.canary(service)
 
+    def unfinished_canaries(self) -> tuple[CanaryRun, ...]:
+        return self._live.unfinished_canaries() if self._live else ()
+
     async def order_canary(self, service: ServiceKey, order: Order) -> str:
         return await self._connected.order_canary(service, order)
 

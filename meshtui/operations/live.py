@@ -454,6 +454,9 @@ class LiveCockpit:
     async def canary(self, service: ServiceKey) -> CanaryRun:
         return await self._reading.canary(service)
 
+    def unfinished_canaries(self) -> tuple[CanaryRun, ...]:
+        return self._reads.unfinished_canaries() if self._reads else ()
+
     async def order_canary(self, service: ServiceKey, order: Order) -> str:
         return await self._reading.order_canary(service, order)
 

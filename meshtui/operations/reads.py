@@ -65,6 +65,7 @@ class Reads:
         self._telemetry = telemetry
         self._limits = limits
         self._rights = rights
+        self._seen_canaries: dict[ServiceKey, CanaryRun] = {}
 
     @cached_property
     def _refusals(self) -> RecentRefusals:
@@ -219,7 +220,13 @@ class Reads:
     async def canary(self, service: ServiceKey) -> CanaryRun:
         from meshtui.operations.canary.watching import watch_run
 
-        return await watch_run(self._session, service)
+        run = self._seen_canaries[service] = await watch_run(self._session, service)
+        return run
+
+    def unfinished_canaries(self) -> tuple[CanaryRun, ...]:
+        from meshtui.operations.canary.going_on import unfinished
+
+        return unfinished(self._session, self._seen_canaries)
 
     async def order_canary(self, service: ServiceKey, order: Order) -> str:
         from meshtui.operations.canary.watching import give_order
@@ -229,4 +236,7 @@ class Reads:
     async def start_canary(self, service: ServiceKey, words: Sequence[str]) -> StartedRun:
         from meshtui.operations.canary.detached import start_run
 
-        return await start_run(self._session, service, words)
+        started = await start_run(self._session, service, words)
+        if started.driver:
+            await self.canary(service)
+        return started

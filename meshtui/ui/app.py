@@ -27,7 +27,7 @@ from textual.worker import WorkerFailed
 from meshtui.crash import crashed
 from meshtui.errors import Exit, MeshtuiError
 from meshtui.ui import paths
-from meshtui.ui.ending import Ending, left_on
+from meshtui.ui.ending import Ending, left_on, running_on
 from meshtui.ui.garbage import Garbage
 from meshtui.ui.main.keystream import KeyOrder
 from meshtui.ui.terminal.cells import TerminalCells
@@ -269,7 +269,8 @@ class MeshtuiApp(App[int]):
         if self.opened is None:
             self.exit(int(Exit.UNREACHABLE))
         elif self.main.may_leave():
-            self.ending.left_on = left_on(self.cockpit.pending(), self._clock())
+            limited = left_on(self.cockpit.pending(), self._clock())
+            self.ending.left_on = (*limited, *running_on(self.cockpit.unfinished_canaries()))
             self.exit(int(Exit.DONE if self.main.was_connected else Exit.UNREACHABLE))
 
     async def action_quit(self) -> None:

@@ -23,6 +23,7 @@ from meshtui.ui.main.hangup import VERIFY_S, WRITE_S, until_idle
 from meshtui.ui.terminal.watchdog import Leaving
 
 if TYPE_CHECKING:
+    from meshtui.operations.canary.watching import CanaryRun
     from meshtui.operations.types import Pending
     from meshtui.ui.main.screen import MainScreen
     from meshtui.ui.terminal.driver import TerminalDriver
@@ -39,6 +40,31 @@ def left_on(pending: Sequence[Pending], now: float) -> tuple[str, ...]:
         lines.append(f"still on, {when}: {one.service} {clean(one.words, MOST)}")
     keep = "no screen is open any more to end it in time: `meshtui keep` does, or the next screen"
     return (*lines, keep) if lines else ()
+
+
+def running_on(canaries: Sequence[CanaryRun]) -> tuple[str, ...]:
+    """A canary is no part of the screen: who drives it, and what steers it from a shell."""
+    return tuple(f"{_place(run)}, {_steering(run)}" for run in canaries)
+
+
+def _place(run: CanaryRun) -> str:
+    progress = run.progress
+    if progress is None:
+        return f"a canary of {run.service} is unfinished"
+    version, step = clean(progress.version, MOST), progress.ladder[progress.index]
+    return f"a canary of {run.service} to {version} is unfinished at {step}"
+
+
+def _steering(run: CanaryRun) -> str:
+    if run.live:
+        return (
+            f"and goes on, driven by {run.driver}: `meshtui canary status {run.service}` shows it, "
+            "`canary hold` and `canary abort` steer it"
+        )
+    return (
+        f"and nobody here drives it: `meshtui canary resume {run.service}` goes on, "
+        "`canary abort` takes it back"
+    )
 
 
 MOST = 120

@@ -162,6 +162,7 @@ class FakeCockpit:
         self.counted: list[tuple[str, ...]] = []
         self.history = FakeHistory(self.journal)
         self.canaries: dict[ServiceKey, CanaryRun] = {}
+        self.canaries_left: dict[ServiceKey, CanaryRun] = {}
         self.canary_error: MeshtuiError | None = None
         self.canary_reads: list[ServiceKey] = []
         self.orders: list[tuple[ServiceKey, Order]] = []
@@ -444,6 +445,9 @@ class FakeCockpit:
         if self.canary_error is not None:
             raise self.canary_error
         return self.canaries.get(service, CanaryRun(service))
+
+    def unfinished_canaries(self) -> tuple[CanaryRun, ...]:
+        return tuple(self.canaries_left.values())
 
     async def order_canary(self, service: ServiceKey, order: Order) -> str:
         self.orders.append((service, order))

@@ -19,7 +19,7 @@ def view(v1: float, v3: float, lost: float = 0.0) -> ServiceView:
 
 def test_a_share_says_what_it_rests_on() -> None:
     shares = {share.label: share for share in shares_of(view(4710, 500))}
-    assert str(shares["v3"]) == "v3 10 % asked, 9.6 % ± 0.8 of 5,210"
+    assert str(shares["v3"]) == "v3 10 % asked, 9.6 % ± 0.8 of 5,210 measured"
     assert shares["v3"].plausible
 
 

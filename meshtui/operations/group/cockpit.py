@@ -430,6 +430,14 @@ class GroupCockpit:
     async def canary(self, service: ServiceKey) -> CanaryRun:
         return await self._of(service).cockpit.canary(plain(service))
 
+    def unfinished_canaries(self) -> tuple[CanaryRun, ...]:
+        return tuple(
+            replace(run, service=placed(run.service, member.name))
+            for member in self._members
+            if member.reached
+            for run in member.cockpit.unfinished_canaries()
+        )
+
     async def order_canary(self, service: ServiceKey, order: Order) -> str:
         return await self._of(service).cockpit.order_canary(plain(service), order)
 

@@ -30,13 +30,19 @@ def sentence(key: ServiceKey, shares: tuple[Share, ...]) -> tuple[str, str]:
     """The words and how loud they are: a share that chance does not explain is a warning."""
     odd = tuple(share for share in shares if not share.plausible)
     if odd:
-        summary = "; ".join(map(str, odd[:MOST]))
-        return f"NOT AS ASKED, and not by chance · {key.name}: {summary}", "warning"
-    return f"{key.name}: {'; '.join(map(str, reporting(shares)[:MOST]))}", "done"
+        return f"NOT AS ASKED, and not by chance · {key.name}: {_listed(odd)}", "warning"
+    return f"{key.name}: {_listed(reporting(shares))}", "done"
+
+
+def _listed(shares: tuple[Share, ...]) -> str:
+    """What was counted is the same for all: it is said with the first."""
+    first, *others = shares[:MOST]
+    left = len(shares) - MOST
+    more = (f"{left} more",) if left > 0 else ()
+    return "; ".join((str(first), *(share.beside for share in others), *more))
 
 
 def reporting(shares: tuple[Share, ...]) -> tuple[Share, ...]:
-    """Those that share the traffic; the heaviest is what the others leave over."""
-    heaviest = max(shares, key=lambda share: share.asked)
-    others = tuple(share for share in shares if share.asked > 0 and share is not heaviest)
-    return others or (heaviest,)
+    """Those that share the traffic, the lightest first: it is what was shifted, as a rule."""
+    sharing = tuple(share for share in shares if share.asked > 0)
+    return tuple(sorted(sharing, key=lambda share: share.asked)) or shares[:1]

@@ -54,6 +54,10 @@ def width_of(pieces: Iterable[Span]) -> int:
     return sum(cell_len(piece.text) for piece in pieces)
 
 
+JOINTS = " ·→>:;,(│"
+"""What leads to the next word: it says nothing at the end of what is cut."""
+
+
 @lru_cache(maxsize=4096)
 def fit(text: str, width: int, right: bool = False) -> str:
     """`text` in exactly `width` cells, padded or cut with an ellipsis; wide characters counted."""
@@ -62,7 +66,7 @@ def fit(text: str, width: int, right: bool = False) -> str:
     text = clean(text)
     length = cell_len(text)
     if length > width:
-        return set_cell_size(set_cell_size(text, width - 1).rstrip() + ELLIPSIS, width)
+        return set_cell_size(set_cell_size(text, width - 1).rstrip(JOINTS) + ELLIPSIS, width)
     padding = " " * (width - length)
     return padding + text if right else text + padding
 
@@ -85,22 +89,27 @@ MIDDLE_LEAST = 8
 def fit_line(pieces: Line, width: int) -> Line:
     """The line in exactly `width` cells; the piece that runs over is cut with an ellipsis, and
     the one before it where it ends at the edge and more would follow."""
-    retained: list[Span] = []
     left = width
     for number, piece in enumerate(pieces):
         length = cell_len(piece.text)
         if length > left:
-            if left:
-                retained.append(Span(fit(piece.text, left), piece.role))
-            elif retained and any(more.text.strip() for more in pieces[number:]):
-                text, role = retained.pop()
-                retained.append(Span(fit(f"{text}{ELLIPSIS}", cell_len(text)), role))
-            return tuple(retained)
-        retained.append(piece)
+            more = any(rest.text.strip() for rest in pieces[number:])
+            return _ended(list(pieces[:number]), piece, left) if more else pieces[:number]
         left -= length
-    if left:
-        retained.append(Span(" " * left))
-    return tuple(retained)
+    return (*pieces, Span(" " * left)) if left else pieces
+
+
+def _ended(whole: list[Span], cut: Span, left: int) -> Line:
+    """As much of `cut` as fits; where that is nothing, what would have led to it goes, too."""
+    text = fit(cut.text, left)
+    if text.strip(f" {ELLIPSIS}"):
+        return *whole, Span(text, cut.role)
+    while whole and not whole[-1].text.strip(JOINTS) and whole[-1].text.strip():
+        left += cell_len(whole.pop().text)
+    if left or not whole:
+        return *whole, Span(fit(f"{ELLIPSIS} ", left), cut.role)
+    last = whole.pop()
+    return *whole, Span(fit(f"{last.text}{ELLIPSIS}", cell_len(last.text)), last.role)
 
 
 def both_ends(left: Line, right: Line, width: int) -> Line:
