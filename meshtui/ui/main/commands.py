@@ -200,9 +200,8 @@ def _words(text: str) -> list[str]:
     return words
 
 
-_KEYS_ONLY = {
-    *("digit", "backspace", "diff", "open_version", "open_service", "border_left", "border_right")
-}
+_KEYS_ONLY = {"digit", "backspace"}
+"""They type into the table itself; `:shift v3=5` is a weight in words."""
 
 SERVICES = ("svc", "service", "services")
 ALIASES = {
