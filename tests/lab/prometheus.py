@@ -45,13 +45,18 @@ class Prometheus:
 
     def until_scraped_for(self, seconds: int) -> None:
         """Wait until what the sidecars counted lies so far behind it too."""
-        query = urllib.parse.urlencode({"query": f"istio_requests_total offset {seconds}s"})
+        query = f"istio_requests_total offset {seconds}s"
+        until(lambda: self.ask(query), 60 + seconds, f"{seconds} s of scrapes")
 
-        def scraped() -> bool:
-            with urllib.request.urlopen(f"{self.url}/api/v1/query?{query}", timeout=5) as answer:
-                return bool(json.load(answer)["data"]["result"])
+    def scraped_all(self, seconds: int, *, every: int) -> bool:
+        """Whether no scrape of a target has failed or was left out in the last `seconds`."""
+        tried, succeeded = f"count_over_time(up[{seconds}s])", f"sum_over_time(up[{seconds}s])"
+        return not self.ask(f"{tried} < {seconds // every} or {succeeded} < {tried}")
 
-        until(scraped, 60 + seconds, f"{seconds} s of scrapes")
+    def ask(self, promql: str) -> list[Any]:
+        query = urllib.parse.urlencode({"query": promql})
+        with urllib.request.urlopen(f"{self.url}/api/v1/query?{query}", timeout=20) as answer:
+            return list(json.load(answer)["data"]["result"])
 
     def pause(self) -> None:
         self.process.send_signal(signal.SIGSTOP)
