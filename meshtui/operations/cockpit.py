@@ -74,6 +74,10 @@ class Cockpit(Protocol):
         """The next `connect` goes there. Raises `Usage` where there is no such context."""
         ...
 
+    def read_in(self, namespace: str) -> None:
+        """The next `connect` reads this namespace, where the whole cluster may not be read."""
+        ...
+
     def look_at(self, service: ServiceKey | None) -> None:
         """The row that the cursor is on: of several clusters it says which one is meant."""
         ...

@@ -101,6 +101,9 @@ class DeferredCockpit:
         known = self._connected.contexts()
         return (*known, *(name for name in self._options.config.groups if name not in known))
 
+    def read_in(self, namespace: str) -> None:
+        self._connected.read_in(namespace)
+
     def choose(self, context: str) -> None:
         """Of a group, or of a list of contexts, all of them beside each other."""
         from meshtui.kube.context_group import members_of

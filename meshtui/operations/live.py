@@ -169,7 +169,14 @@ class LiveCockpit:
         from meshtui.kube.kubeconfig import choose_context, read_kubeconfig
 
         choose_context(read_kubeconfig(self._options.kubeconfig), context)
-        self._options = self._options.chosen(context)
+        self._begin_anew(self._options.chosen(context))
+
+    def read_in(self, namespace: str) -> None:
+        self._begin_anew(replace(self._options, namespace=namespace))
+
+    def _begin_anew(self, options: Options) -> None:
+        """What was read and seen is of another place."""
+        self._options = options
         self.read_only = self._options.read_only
         self._shifted.clear()
         self._seen = SampleHistory()

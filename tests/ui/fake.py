@@ -163,6 +163,7 @@ class FakeCockpit:
         self.history = FakeHistory(self.journal)
         self.canaries: dict[ServiceKey, CanaryRun] = {}
         self.canaries_left: dict[ServiceKey, CanaryRun] = {}
+        self.context_namespace = ""
         self.canary_error: MeshtuiError | None = None
         self.canary_reads: list[ServiceKey] = []
         self.orders: list[tuple[ServiceKey, Order]] = []
@@ -193,6 +194,9 @@ class FakeCockpit:
         if context not in self.contexts():
             raise NotFound(f"no context named {context}", "there are: lab, other")
         self.context = context
+
+    def read_in(self, namespace: str) -> None:
+        self.context_namespace = namespace
 
     def look_at(self, service: ServiceKey | None) -> None:
         self.looked_at = service

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from textual.widgets import Input
 
@@ -39,6 +41,7 @@ from meshtui.ui.main.commands import (
 from meshtui.ui.main.filters import parse_filter
 from tests.ui import bookinfo
 from tests.ui.driving import SMALL, Drive, driving
+from tests.ui.fake import FakeCockpit
 
 GOOD: list[tuple[str, Command | None]] = [
     ("", None),
@@ -296,6 +299,21 @@ async def test_namespaces_and_contexts_are_picked_from_a_list() -> None:
         await drive.until(lambda: isinstance(drive.app.screen, ChooseDialog))
         lines = [line for line in drive.text.splitlines() if "now" in line or "before" in line]
         assert "other" in lines[0] and "lab" in lines[1]
+
+
+async def test_a_namespace_is_tried_where_not_all_may_be_looked_at() -> None:
+    cockpit = FakeCockpit()
+    cockpit.mesh_override = replace(cockpit.mesh, partial={"services": frozenset({"bookinfo"})})
+    async with driving(cockpit, SMALL) as drive:
+        await typed(drive, *"ns [red]shop", "enter")
+        assert "[red]shop is no name of a namespace" in drive.status
+        await typed(drive, *"ns shop", "enter")
+        await drive.until(lambda: drive.cockpit.connects == 2)
+        assert drive.cockpit.context_namespace == "shop"
+        await typed(drive, *"ns", "enter")
+        await drive.until(lambda: isinstance(drive.app.screen, ChooseDialog))
+        listed = drive.text.partition("narrow the list")[2]
+        assert "shop" in listed and "bookinfo" in listed
 
 
 @pytest.mark.parametrize(

@@ -199,6 +199,10 @@ class GroupCockpit:
         self._members, self._current = [chosen], chosen
         self._by_name = {context: chosen}
 
+    def read_in(self, namespace: str) -> None:
+        for member in self._members:
+            member.cockpit.read_in(namespace)
+
     def ask_again(self) -> None:
         for member in self._members:
             member.cockpit.ask_again()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
 from meshtui.changes.change import ClearBreaker, SetBreaker, Target
 from meshtui.dataclass import dataclass
-from meshtui.errors import NotFound, Refused
+from meshtui.errors import NotFound, Refused, Usage
 from meshtui.mesh.nearest import nearest_words
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.actions.registry import named, why_not
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from meshtui.ui.panes.load import LoadPane
     from meshtui.ui.panes.trace import TracePane
     from meshtui.ui.panes.trace_request import TraceRequest
+
+
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+"""A label in the sense of RFC 1123."""
 
 
 class Host(Notifies, HasApp, Protocol):
@@ -155,9 +160,8 @@ class CommandRunner:
         if not context:
             there, now = cockpit.contexts(), cockpit.context
             choose_context(self._host.app, there, self._been, now, self._chosen("ctx"))
-        elif self._desk.busy:
-            raise Refused("a change is being applied", "switch when it is done")
         else:
+            self._refuse_busy()
             before = cockpit.context
             cockpit.choose(context)
             self._been[:] = dict.fromkeys((context, before, *self._been))
@@ -187,11 +191,29 @@ class CommandRunner:
     def _namespace(self, name: str) -> None:
         """All of them, one, or the one that is picked from the list."""
         feed = self._rule_choice
-        if name:
+        if name not in (ALL, "") and name not in feed.namespaces and feed.in_parts:
+            self._read_in(name)
+        elif name:
             feed.narrow("" if name == ALL else name)
         else:
             chosen = self._chosen("ns")
-            choose_namespace(self._host.app, feed.namespaces, feed.recent, feed.namespace, chosen)
+            there = {*feed.namespaces, *(feed.recent if feed.in_parts else ())}
+            choose_namespace(self._host.app, there, feed.recent, feed.namespace, chosen)
+
+    def _read_in(self, namespace: str) -> None:
+        """Which namespaces there are is not known to whoever may read only some: it is tried."""
+        if not _NAMESPACE.fullmatch(namespace):
+            raise Usage(f"{namespace} is no name of a namespace", "as in :ns shop-2")
+        self._refuse_busy()
+        if self._cockpit.namespace not in self._rule_choice.recent:
+            self._rule_choice.begin_in(self._cockpit.namespace)
+        self._cockpit.read_in(namespace)
+        self._host.connect_elsewhere()
+        self._rule_choice.begin_in(namespace)
+
+    def _refuse_busy(self) -> None:
+        if self._desk.busy:
+            raise Refused("a change is being applied", "switch when it is done")
 
     def _chosen(self, verb: str) -> Callable[[str], None]:
         """As if it had been typed."""

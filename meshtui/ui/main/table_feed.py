@@ -61,15 +61,25 @@ class TableFeed:
         snapshot = self._host.snapshot
         return tuple(shown(snapshot.views, self.namespace)) if snapshot else ()
 
+    @property
+    def in_parts(self) -> bool:
+        """Whether there may be namespaces that were not looked at, for want of rights."""
+        snapshot = self._host.snapshot
+        return snapshot is not None and not snapshot.mesh.knows("services")
+
+    def begin_in(self, namespace: str) -> None:
+        """What will be shown; `narrow` shows it now."""
+        self.namespace = namespace
+        if namespace:
+            self.recent = tuple(dict.fromkeys((namespace, *self.recent)))
+
     def narrow(self, namespace: str) -> None:
         """Show one namespace's services, or all. Raises `NotFound` naming what there is."""
         there = self.namespaces
         if namespace and namespace not in there:
             hint = nearest_words(namespace, there)
             raise NotFound(f"no services in namespace {namespace}", hint)
-        self.namespace = namespace
-        if namespace:
-            self.recent = tuple(dict.fromkeys((namespace, *self.recent)))
+        self.begin_in(namespace)
         self.show()
         self._host.place_again()
         self._host.update_panes()
