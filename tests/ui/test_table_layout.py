@@ -375,6 +375,24 @@ def test_a_fault_for_some_requests_is_marked_with_its_header() -> None:
     assert short_marks(view)[0].text == "fault"
 
 
+@pytest.mark.parametrize("note", [(), ("fault ends 14m",)])
+@pytest.mark.parametrize("width", range(78, 200, 7))
+@pytest.mark.parametrize("aimed", [True, False])
+def test_the_row_says_which_fault_it_is(width: int, note: tuple[str, ...], aimed: bool) -> None:
+    raw = bookinfo.objects()
+    rules = raw["virtualservices"][0]["spec"]["http"]
+    some = [{"headers": {"x-chaos": {"exact": "true"}}}] if aimed else []
+    rules.insert(0, {**rules[1], "name": "chaos", "match": some, "fault": ABORT})
+    if not aimed:
+        del rules[1:]
+    view = next(v for v in service_views(bookinfo.mesh_of(raw), None) if v.key == REVIEWS)
+    head_line = next(entry for entry in outline((view,), NOBODY, NOBODY) if not entry.is_version)
+    line = row(head_line, grid(width, 20), CellContext(notes={REVIEWS: note} if note else {}))
+    text = "".join(piece.text for piece in line)
+    assert "fault" in text and (not note or "14m" in text or width < 90)
+    assert text.count("x-chaos") == aimed and ("503" in text or aimed)
+
+
 def test_a_note_that_is_about_no_mark_stands_before_all_of_them() -> None:
     assert marks(60, "NOT VERIFIED", fault=ABORT).startswith("NOT VERIFIED · fault abort 503 10%")
     assert marks(60, "fault ends 4m") == "fault ends 4m · timeout 10s"

@@ -27,10 +27,17 @@ from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.draft import Draft
 from meshtui.ui.table import numbers
 from meshtui.ui.table.columns import Column
-from meshtui.ui.table.marks import Notes, service_marks, short_marks, version_marks
+from meshtui.ui.table.marks import (
+    Notes,
+    fault_in_short,
+    service_marks,
+    short_marks,
+    shortened,
+    version_marks,
+)
 from meshtui.ui.table.outline import TableLine, only_version, version_name
 from meshtui.ui.table.sparklines import History
-from meshtui.ui.widgets.paint import Line, Span, span, width_of
+from meshtui.ui.widgets.paint import Line, Span, fit_line, span, width_of
 
 SIGNS = {
     OK: "●",
@@ -164,7 +171,7 @@ def _version_cell(entry: TableLine, version: VersionView, context: CellContext) 
 def _weight(entry: TableLine, context: CellContext, column: Column) -> Line:
     draft, cells = context.drafts.get(entry.view.key), column.width - WORDS
     if entry.version is None:
-        return _service_weight(entry, draft, short=column.for_marks)
+        return _service_weight(entry, context, column)
     before = entry.version.percent
     after = draft.percents.get(entry.version.label) if draft else None
     if after is not None and numbers.percent(after) != numbers.percent(before or 0.0):
@@ -176,11 +183,18 @@ def _weight(entry: TableLine, context: CellContext, column: Column) -> Line:
     return bar, Span(f"{numbers.percent(before)}%".rjust(WORDS), role)
 
 
-def _service_weight(entry: TableLine, draft: Draft | None, *, short: bool) -> Line:
-    """A service has no weight: its cell says what must not be overlooked where marks have none."""
-    if draft is not None:
+def _service_weight(entry: TableLine, context: CellContext, column: Column) -> Line:
+    """A service has no weight: its cell says what must not be overlooked where marks have none,
+    and of a fault which it is where they have room for the word alone."""
+    if entry.view.key in context.drafts:
         return (Span("draft", "draft"),)
-    return short_marks(entry.view) if short else ()
+    if column.for_marks:
+        return short_marks(entry.view)
+    which = fault_in_short(entry.view) if column.marks_cells else ""
+    marks = fit_line(_marks(entry, context, column.marks_cells), column.marks_cells)
+    if not which or which in shortened("".join(piece.text for piece in marks)):
+        return ()
+    return (span(which, "warning"),)
 
 
 def _drafted(before: float, after: float, cells: int) -> Line:

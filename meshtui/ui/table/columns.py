@@ -40,6 +40,9 @@ class Column:
     for_marks: bool = False
     """True where it has a word for each of the marks, which have no column."""
 
+    marks_cells: int = 0
+    """Of the weights: how many cells the marks have; 0 where they have no column."""
+
 
 COLUMNS = (
     Column("sign", "", 1, 0, right=False),
@@ -129,6 +132,9 @@ def _stretched(columns: list[Column], spare: int, name_width: int, gap: int) -> 
         rest = spare - bar if spare - bar > gap else 0
         added = {"name": name + spare - bar - rest, "weight": bar}
         columns = [*columns, *([replace(REST, width=rest - gap)] if rest else [])]
+    widths = {c.id: max(c.width + added.get(c.id, 0), 4 * (c.id == "name")) for c in columns}
+    marks = widths.get("marks", 0)
     return tuple(
-        replace(c, width=max(c.width + added.get(c.id, 0), 4 * (c.id == "name"))) for c in columns
+        replace(c, width=widths[c.id], marks_cells=marks if c.id == "weight" else 0)
+        for c in columns
     )

@@ -119,10 +119,22 @@ def _aimed(note: str, mark: str) -> str:
     which = mark.partition(" where ")[2]
     if not which or (note and note.endswith(OVERDUE)):
         return _brief(note, mark)
-    short = _HEADER.sub(r"\1=\2", which)
+    short = shortened(which)
     return (
         f"fault {short} {note.partition(f'{ENDS} ')[2]}" if note else f"{_word('', mark)} {short}"
     )
+
+
+def fault_in_short(view: ServiceView) -> str:
+    """Which requests the fault of the shown rule hits, or what it does to all; empty without."""
+    mark = next((mark for mark in view.marks if mark.startswith("fault ")), "")
+    what, _, which = mark.partition(" where ")
+    return shortened(which) or what.removeprefix("fault ").removeprefix("abort ")
+
+
+def shortened(text: str) -> str:
+    """`x-chaos=true` for `header x-chaos = true`."""
+    return _HEADER.sub(r"\1=\2", text)
 
 
 _HEADER = re.compile(r"\bheader (\S+) = (\S+)")
