@@ -161,13 +161,14 @@ def _print(answers: Sequence[Answer[int]]) -> None:
         rows: list[Sequence[str]] = []
         right: frozenset[int] = frozenset()
         spare: tuple[str, ...] = ()
+        whole: tuple[str, ...] = ()
         for one in answers:
             for table in (table for table in one.page.tables if table.header == header):
-                right, spare = table.right, table.spare
+                right, spare, whole = table.right, table.spare, table.whole
                 rows += [(one.name, *row) for row in table.rows]
             if one.error is not None and not isinstance(one.error, NotFound):
                 rows.append((one.name, *["?"] * len(header)))
-        output.table(("CLUSTER", *header), rows, [at + 1 for at in right], spare)
+        output.table(("CLUSTER", *header), rows, [at + 1 for at in right], spare, whole)
     for one in answers:
         if one.page.lines:
             output.line(f"{one.name}:")

@@ -59,10 +59,16 @@ def _show(rows: Sequence[Entry | Unread], form: str) -> int:
         output.data({"changes": [journal_json(row) for row in rows]}, form)
         return Exit.DONE
     header = ("CHANGE", "TIME", "WHO", "VERB", "SERVICE", "STATUS", "WHAT")
-    output.table(header, [_journal_cells(row) for row in rows])
+    narrow = (output.columns() or ROOMY) < ROOMY
+    spare = ("TIME", "WHO") if narrow else ()
+    output.table(header, [_journal_cells(row) for row in rows], spare=spare, whole=("CHANGE",))
     if unread := count_unread(rows):
         output.note(f"meshtui: {unread}: not known what became of it")
     return Exit.DONE
+
+
+ROOMY = 120
+"""Cells that hold all columns; in fewer the time, with which each change's name begins, goes."""
 
 
 def _journal_cells(row: Entry | Unread) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -170,22 +170,25 @@ def table(
     rows: Iterable[Sequence[str]],
     right: Iterable[int] = (),
     spare: Iterable[str] = (),
+    whole: Iterable[str] = (),
 ) -> None:
     """Columns two spaces apart; those in `right` are numbers. Cells are cleaned, and kept whole
     where a program reads them.
 
     A terminal has no line that is wider than it is. What gives way first are columns with nothing
-    but dashes, then those whose titles are in `spare`, in that order, then the widest.
+    but dashes, then those whose titles are in `spare`, in that order, then the widest but those
+    in `whole`, which are what another command takes.
     """
     if (kept := page()) is not None:
-        kept.add_table(header, tuple(rows), frozenset(right), tuple(spare))
+        kept.add_table(header, tuple(rows), frozenset(right), tuple(spare), tuple(whole))
         return
     lines = [[clean(cell) for cell in row] for row in (header, *rows)]
     numbers, most = set(right), columns()
     places = _places(lines, most, tuple(spare)) if most else list(range(len(header)))
     widths = _widths(lines, places)
     if most:
-        widths = fitted(widths, most, [len(header[at]) for at in places])
+        kept_whole = {number for number, at in enumerate(places) if header[at] in set(whole)}
+        widths = fitted(widths, most, [len(header[at]) for at in places], kept_whole)
     for row in lines:
         cells = []
         for at, width in zip(places, widths, strict=True):
@@ -217,20 +220,30 @@ def _widths(lines: Sequence[Sequence[str]], places: Iterable[int]) -> list[int]:
     return [max(len(row[at]) for row in lines) for at in places]
 
 
-def fitted(widths: Sequence[int], most: int, titles: Sequence[int]) -> list[int]:
+def fitted(
+    widths: Sequence[int], most: int, titles: Sequence[int], whole: Container[int] = ()
+) -> list[int]:
     """The widest column made narrower until another is as wide, and so on until all fit: first as
-    far as their titles are whole, then further."""
+    far as their titles are whole, then further; last those in `whole`, too."""
     found = list(widths)
     over = sum(found) + GAP * (len(found) - 1) - most
+    all_titles = [max(title, LEAST_CELLS) for title in titles]
+    tiny = [TINY_CELLS for _ in titles]
     for least in (
-        [max(title, LEAST_CELLS) for title in titles],
-        [TINY_CELLS for _ in titles],
+        *(_but(cells, found, whole) for cells in (all_titles, tiny)),
+        all_titles,
+        tiny,
     ):
         while over > 0 and any(cells > low for cells, low in zip(found, least, strict=True)):
             wide = (at for at in range(len(found)) if found[at] > least[at])
             found[max(wide, key=found.__getitem__)] -= 1
             over -= 1
     return found
+
+
+def _but(least: list[int], widths: Sequence[int], whole: Container[int]) -> list[int]:
+    """With the columns in `whole` as they are."""
+    return [widths[at] if at in whole else cells for at, cells in enumerate(least)]
 
 
 def _cut(text: str, width: int) -> str:

@@ -22,6 +22,7 @@ class PrintedTable:
     rows: tuple[tuple[str, ...], ...]
     right: frozenset[int]
     spare: tuple[str, ...]
+    whole: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -44,9 +45,10 @@ class Page:
         rows: Sequence[Sequence[str]],
         right: frozenset[int],
         spare: tuple[str, ...],
+        whole: tuple[str, ...],
     ) -> None:
         kept = tuple(tuple(row) for row in rows)
-        self.tables.append(PrintedTable(tuple(header), kept, right, spare))
+        self.tables.append(PrintedTable(tuple(header), kept, right, spare, whole))
 
 
 CURRENT: ContextVar[Page | None] = ContextVar("page", default=None)

@@ -68,14 +68,37 @@ def _nearest(line: str) -> str:
 
     names = [name.strip(" '") for name in found[2].split(",")]
     near = get_close_matches(found[1], names, 2, 0.6)
-    return f"there is no {found[1]}: is it {' or '.join(near)}?" if near else line
+    hint = f"is it {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
+    return f"there is no {found[1]}: {hint}"
+
+
+_STRAY = ("unrecognized arguments: ", "argument COMMAND: ")
+"""What argparse says of an option that is none, or of its value."""
+
+
+def _unknown_option(words: Sequence[str]) -> str:
+    """The first option that nothing is called, with the nearest; empty where there is none."""
+    from difflib import get_close_matches
+
+    named = [verb for verb in VERBS if verb.name.partition(" ")[0] in words]
+    groups = (EVERYWHERE, SCREEN_ONLY, WITHOUT_COMMAND, HOW, *(verb.parameters for verb in named))
+    known = {f"--{one.name}" for group in groups for one in group}
+    known |= {"--help", "--version", *(["--off"] if any(verb.off for verb in named) else [])}
+    given = (word.partition("=")[0] for word in words if word.startswith("--") and word != "--")
+    unknown = next((one for one in given if not any(name.startswith(one) for name in known)), "")
+    near = get_close_matches(unknown, known, 1, 0.6)
+    is_it = f": is it {near[0]}?" if near else ""
+    return f"there is no {unknown}{is_it}" if unknown else ""
 
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line and exits with 2."""
 
+    words: Sequence[str] = ()
+
     def error(self, message: str) -> NoReturn:
-        line = _nearest(" ".join(message.split()))
+        line = _unknown_option(self.words) if message.startswith(_STRAY) else ""
+        line = line or _nearest(" ".join(message.split()))
         self.exit(Exit.USAGE, f"{self.prog}: {line} (see `{self.prog} --help`)")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
@@ -101,6 +124,7 @@ def build_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
         description="A terminal cockpit for a live Istio mesh. Without a command: the screen.",
         parents=[_everywhere(), _of_the_screen(), _parent("without a command", WITHOUT_COMMAND)],
     )
+    parser.words = words or ()
     parser.add_argument("--version", action="version", version=f"meshtui {__version__}")
     parser.set_defaults(run=_deferred("screen", "screen"), command="")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")

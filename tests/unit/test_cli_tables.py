@@ -51,6 +51,17 @@ def test_what_says_nothing_goes_first_then_what_can_be_spared(
     assert first.split() == ["productpage-v1-84bbb749f6-7nr8f", "reviews.default", "7"]
 
 
+@pytest.mark.parametrize("columns", [50, 66, 80, 100, 119, 160])
+def test_what_another_command_takes_is_cut_last(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, columns: int
+) -> None:
+    monkeypatch.setattr(streams, "columns", lambda stream: columns)
+    output.table(HEADER, ROWS, right=(4,), whole=("NAME",))
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, (head, *lines))) <= columns
+    assert all(line.startswith(row[0]) for line, row in zip(lines, ROWS, strict=True))
+
+
 def test_names_are_cut_in_the_middle_and_numbers_stand_at_the_right(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:

@@ -247,7 +247,13 @@ def test_a_time_where_a_percentage_belongs_says_how_it_is_written() -> None:
         (["shfit"], "there is no shfit: is it shift?"),
         (["lab", "upp"], "there is no upp: is it up?"),
         (["proxy", "routs", "x"], "there is no routs: is it routes?"),
-        (["xyzzy"], "choose from"),
+        (["xyzzy"], "there is no xyzzy: there are services, logs,"),
+        (["--contxt", "x", "services"], "there is no --contxt: is it --context?"),
+        (["services", "--contxt", "x"], "there is no --contxt: is it --context?"),
+        (["lab", "set", "reviews-v3", "--erors", "5%"], "there is no --erors: is it --errors?"),
+        (["logs", "reviews", "--tmplate=x"], "there is no --tmplate: is it --template?"),
+        (["--snapshott=x.svg"], "there is no --snapshott: is it --snapshot?"),
+        (["services", "--qqq"], "there is no --qqq (see"),
     ],
 )
 def test_the_nearest_of_the_words_there_are_is_named(
