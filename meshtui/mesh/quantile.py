@@ -8,25 +8,33 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 
 def quantile(q: float, buckets: Mapping[float, float]) -> float | None:
-    """The `q`-quantile (0 to 1) of cumulative counts by upper bound, in the bounds' unit.
+    """The `q`-quantile (0 to 1) of cumulative counts by upper bound, in the bounds' unit."""
+    return quantiles((q,), buckets)[0]
+
+
+def quantiles(qs: Sequence[float], buckets: Mapping[float, float]) -> tuple[float | None, ...]:
+    """Several of one histogram.
 
     None where nothing was observed, where there is no +Inf bucket or no finite one. What lies in
     the +Inf bucket is told as the highest finite bound: more is not known of it.
     """
     bounds = sorted(buckets)
     if len(bounds) < 2 or bounds[-1] != math.inf:
-        return None
+        return (None,) * len(qs)
     # Counters are not read at one instant, so a bucket may lag behind a lower one.
-    counts = list(accumulate((buckets[bound] for bound in bounds), max))
+    counts = list(accumulate(map(buckets.__getitem__, bounds), max))
     total = counts[-1]
     if not total > 0:
-        return None
-    rank = q * total
+        return (None,) * len(qs)
+    return tuple(_at(q * total, bounds, counts) for q in qs)
+
+
+def _at(rank: float, bounds: list[float], counts: list[float]) -> float:
     index = bisect_left(counts, rank, 0, len(counts) - 1)
     if index == len(bounds) - 1:
         return bounds[-2]

@@ -10,12 +10,15 @@ from typing import NamedTuple, TypeVar
 from meshtui.dataclass import dataclass
 from meshtui.mesh.connections import Connections
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.quantile import quantile
+from meshtui.mesh.quantile import quantiles
 
 _K = TypeVar("_K")
 
 UNKNOWN = "unknown"
 """The version of a request that never reached a pod, as Istio's metrics spell it."""
+
+SHOWN = (0.50, 0.95, 0.99)
+"""The quantiles of durations."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -103,13 +106,14 @@ def merged(parts: Iterable[Signals]) -> Signals:
     requests = sum(part.requests for part in several)
     errors = sum(part.requests * (part.error_ratio or 0.0) for part in several)
     buckets = _added(part.buckets for part in several) if requests else {}
+    p50_ms, p95_ms, p99_ms = quantiles(SHOWN, buckets)
     return Signals(
         requests=requests,
         rps=sum(part.rps for part in several),
         error_ratio=min(1.0, errors / requests) if requests else None,
-        p50_ms=quantile(0.50, buckets),
-        p95_ms=quantile(0.95, buckets),
-        p99_ms=quantile(0.99, buckets),
+        p50_ms=p50_ms,
+        p95_ms=p95_ms,
+        p99_ms=p99_ms,
         codes=_added(part.codes for part in several),
         grpc=_added(part.grpc for part in several),
         flags=_added(part.flags for part in several),

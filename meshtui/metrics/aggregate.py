@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import field, replace
+from typing import TypeVar
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.quantile import quantile
-from meshtui.mesh.signals import Responder, Sample, Signals, VersionKey, by_version, merged
+from meshtui.mesh.quantile import quantiles
+from meshtui.mesh.signals import SHOWN, Responder, Sample, Signals, VersionKey, by_version, merged
 from meshtui.metrics.counter_reading import Buckets, Reading
 from meshtui.metrics.silent import Counting, Filling, client_of
 from meshtui.metrics.traffic import DESTINATION, REPORTERS, SOURCE, WAYPOINT, Traffic
+
+_K = TypeVar("_K")
 
 Client = tuple[str, str]
 """Namespace and name of a workload."""
@@ -64,16 +67,18 @@ class Tally:
         return self._requests > 0
 
     def count(self, traffic: Traffic, requests: float, seconds: float) -> None:
+        answered = traffic.answered
         self._requests += requests
         self._rps += requests / seconds if seconds > 0 else 0.0
-        self._errors += requests if traffic.failed else 0.0
-        if traffic.flags and not traffic.failed:
-            self._cut_off += requests if traffic.cut_off else 0.0
-            self._refused += requests if traffic.refused else 0.0
+        if answered.failed:
+            self._errors += requests
+        elif answered.cut_off:
+            self._cut_off += requests
+        elif answered.refused:
+            self._refused += requests
         _add(self._codes, traffic.code, requests)
-        if traffic.protocol == "grpc":
-            _add(self._grpc, traffic.grpc, requests)
-        for flag in traffic.flags.split(","):
+        _add(self._grpc, answered.grpc, requests)
+        for flag in answered.flags:
             _add(self._flags, flag, requests)
 
     def time(self, buckets: Buckets) -> None:
@@ -89,13 +94,14 @@ class Tally:
         `times_apart`: another tally may have the requests that these times belong to.
         """
         buckets = self._buckets if self._requests or times_apart else {}
+        p50_ms, p95_ms, p99_ms = quantiles(SHOWN, buckets)
         return Signals(
             requests=self._requests,
             rps=self._rps,
             error_ratio=self._errors / self._requests if self._requests else None,
-            p50_ms=quantile(0.50, buckets),
-            p95_ms=quantile(0.95, buckets),
-            p99_ms=quantile(0.99, buckets),
+            p50_ms=p50_ms,
+            p95_ms=p95_ms,
+            p99_ms=p99_ms,
             codes=self._codes,
             grpc=self._grpc,
             flags=self._flags,
@@ -217,11 +223,11 @@ class Ledger:
     def _tallies_of(self, reporter: str, traffic: Traffic, client: Client) -> tuple[Tally, ...]:
         target = traffic.target
         found = (
-            self._targets[reporter].setdefault(target, Tally()),
-            self._services[reporter].setdefault(target.service, Tally()),
+            _tally(self._targets[reporter], target),
+            _tally(self._services[reporter], target.service),
         )
         if reporter == SOURCE and client in self._gateways:
-            return (*found, self._sent.setdefault(client, Tally()))
+            return (*found, _tally(self._sent, client))
         return found
 
     def _new_tallies(self, traffic: Traffic) -> tuple[Tally, ...]:
@@ -285,6 +291,13 @@ def clients_of(readings: Iterable[Reading]) -> dict[ServiceKey, frozenset[Client
                 client = traffic.client_namespace, traffic.client
                 found.setdefault(traffic.service_key, set()).add(client)
     return {service: frozenset(clients) for service, clients in found.items()}
+
+
+def _tally(tallies: dict[_K, Tally], key: _K) -> Tally:
+    found = tallies.get(key)
+    if found is None:
+        found = tallies[key] = Tally()
+    return found
 
 
 def _add(counts: dict[str, float], name: str, requests: float) -> None:

@@ -39,7 +39,7 @@ from meshtui.metrics.prometheus_reading import (
     clients_of,
     clusters_of,
     connections_of,
-    reading_of,
+    histograms_of,
     requests_of,
     sent_by,
     summed_over,
@@ -435,10 +435,9 @@ def _summed(
     """`sample` with its signals; a large mesh takes long enough for a thread."""
     flaws = Flaws()
     ledger = Ledger(gateways=gateways, copied=copied)
-    rows, timed = tuple(known.rows(requests)), tuple(known.rows(durations))
+    rows, timed = tuple(known.rows(requests)), histograms_of(known.rows(durations))
     counted = [row for row in rows if not row[0].counter]
-    whole = reading_of(by_namespace(counted), by_namespace(timed), flaws)
-    ledger.add(whole, sample.window_s)
+    ledger.add(by_namespace(counted, timed, flaws), sample.window_s)
     fill(ledger, filling, counted, timed, sample.window_s)
     seen = replace(
         with_clients(sample, filling),

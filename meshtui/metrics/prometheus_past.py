@@ -197,7 +197,7 @@ def _counted(
         if traffic is None or traffic.reporter not in reporters or traffic.service_key != service:
             continue
         version = found.setdefault(named(traffic.target), _Counted())
-        bad = traffic.failed or traffic.cut_off or traffic.refused
+        bad = any(traffic.answered[:3])
         for time, value in values:
             if 0 <= value < math.inf:
                 at = round(time)

@@ -68,29 +68,38 @@ def requests_of(rows: Iterable[Row], flaws: Flaws) -> dict[Traffic, float]:
     return found
 
 
-def durations_of(rows: Iterable[Row]) -> dict[Traffic, Buckets]:
-    """Buckets by version and reporter."""
-    by_series: dict[Series, Buckets] = {}
+def histograms_of(rows: Iterable[Row]) -> dict[Series, Buckets]:
+    found: dict[Series, Buckets] = {}
+    last: Series | None = None
+    buckets: Buckets = {}
     for series, bound, value in rows:
         if bound is None or bound != bound or not 0 <= value < math.inf:
             continue
-        buckets = by_series.get(series)
-        if buckets is None:
-            buckets = by_series[series] = {}
+        if series is not last:
+            last, buckets = series, found.setdefault(series, {})
         buckets[bound] = buckets.get(bound, 0.0) + value
-    found: dict[Traffic, Buckets] = {}
-    for series, buckets in by_series.items():
-        traffic = series.traffic
-        if traffic is None:
-            continue
-        whole = found.setdefault(traffic, buckets)
-        if whole is not buckets:
-            for bound, value in buckets.items():
-                whole[bound] = whole.get(bound, 0.0) + value
     return found
 
 
-def reading_of(requests: Iterable[Row], durations: Iterable[Row], flaws: Flaws) -> Reading:
+def durations_of(histograms: Mapping[Series, Buckets]) -> dict[Traffic, Buckets]:
+    """Buckets by version and reporter."""
+    found: dict[Traffic, Buckets] = {}
+    for series, buckets in histograms.items():
+        traffic = series.traffic
+        if traffic is None:
+            continue
+        whole = found.get(traffic)
+        if whole is None:
+            found[traffic] = dict(buckets)
+            continue
+        for bound, value in buckets.items():
+            whole[bound] = whole.get(bound, 0.0) + value
+    return found
+
+
+def reading_of(
+    requests: Iterable[Row], durations: Mapping[Series, Buckets], flaws: Flaws
+) -> Reading:
     return Reading(requests_of(requests, flaws), durations_of(durations))
 
 
@@ -142,7 +151,7 @@ def _sender(point: Point) -> Client:
 
 def times_of(rows: Iterable[Row]) -> Reading:
     """Requests that were timed, and how long they took; of nothing else is there a count."""
-    durations = durations_of(rows)
+    durations = durations_of(histograms_of(rows))
     return Reading({traffic: found.get(math.inf, 0.0) for traffic, found in durations.items()},
                    durations)  # fmt: skip
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
 from meshtui.mesh import read
-from meshtui.mesh.json_text import Decoder, Piece, decode
+from meshtui.mesh.json_text import Decoder, Piece, Record, decode
 from meshtui.mesh.text import clean
 from meshtui.metrics.exposition import number_of
 
@@ -25,6 +25,23 @@ store that fails. Others pass over a parameter that they do not know."""
 ORG_HINT = "name the tenant: --prometheus-header 'X-Scope-OrgID: TENANT'"
 _NONE_HINT = "or read the sidecars instead: --prometheus none"
 _LIMITS = ("too many samples", "exceeded", "limit", "too many chunks", "too large")
+
+
+class _Element(Record, gc=False, forbid_unknown_fields=True):
+    """Of an instant vector, which there are ten thousands of."""
+
+    metric: Piece
+    value: tuple[float, str]
+
+
+class _Vector(TypedDict, total=False):
+    result: list[_Element]
+
+
+class _VectorAnswer(TypedDict, total=False):
+    status: Any
+    data: _Vector
+    warnings: Any
 
 
 class _Entry(TypedDict, total=False):
@@ -43,7 +60,7 @@ class _Answer(TypedDict, total=False):
     warnings: Any
 
 
-_decode = Decoder(_Answer)
+_decode = Decoder(_VectorAnswer, _Answer)
 """Labels stay text: most of them were read before. See `prometheus_series`."""
 
 
@@ -75,26 +92,30 @@ class QueryResult:
     def points(self) -> Iterator[Point]:
         """The elements of an instant vector; what is not one is left out. Values may be NaN."""
         for entry in self.result:
-            pair = _pair(entry.get("value")) if isinstance(entry, dict) else None
+            pair = _pair(_part(entry, "value"))
             if pair is not None:
-                yield Point(_labels(entry), *pair)
+                yield Point(_labels(_part(entry, "metric")), *pair)
 
     def texts(self) -> Iterator[tuple[bytes | Mapping[str, str], float]]:
         """As `points`, with the text of the labels where there is one."""
         for entry in self.result:
-            value = entry.get("value") if isinstance(entry, dict) else None
-            # A tuple was checked when it was decoded.
-            number = _number(value[1]) if type(value) is tuple else (_pair(value) or _NONE)[1]
-            if number is not None:
-                metric = entry.get("metric")
-                yield bytes(metric) if type(metric) is Piece else _labels(entry), number
+            if type(entry) is _Element:
+                number = _number(entry.value[1])
+                if number is not None:
+                    yield bytes(entry.metric), number
+                continue
+            pair = _pair(_part(entry, "value"))
+            if pair is not None:
+                metric = _part(entry, "metric")
+                yield bytes(metric) if type(metric) is Piece else _labels(metric), pair[1]
 
     def series(self) -> Iterator[tuple[Mapping[str, str], tuple[tuple[float, float], ...]]]:
         """Labels and (time, value) pairs of each element of a matrix; values may be NaN."""
         for entry in self.result:
-            if isinstance(entry, dict):
+            if isinstance(entry, dict | _Element):
                 pairs = (_pair(value) for value in read.items(entry, "values"))
-                yield _labels(entry), tuple(pair for pair in pairs if pair is not None)
+                labels = _labels(_part(entry, "metric"))
+                yield labels, tuple(pair for pair in pairs if pair is not None)
 
     def times(self) -> Iterator[tuple[float, ...]]:
         """The times of the samples of each series of a range vector."""
@@ -172,7 +193,10 @@ def _line(body: bytes | str) -> str:
     return "" if page else clean(" ".join(text.split()), LONGEST)
 
 
-_NONE = None, None
+def _part(entry: Any, name: str) -> Any:
+    if type(entry) is _Element:
+        return getattr(entry, name)
+    return entry.get(name) if isinstance(entry, dict) else None
 
 
 def _pair(value: Any) -> tuple[float, float] | None:
@@ -186,14 +210,15 @@ def _pair(value: Any) -> tuple[float, float] | None:
 
 
 def _number(text: str) -> float | None:
-    """Most of them are short whole numbers."""
-    plain = len(text) < 16 and text.isascii() and text.isdigit()
+    """Most of them are digits with a point at most."""
+    plain = len(text) < 32 and text.isascii() and text.replace(".", "", 1).isdigit()
     return float(text) if plain else number_of(text)
 
 
-def _labels(entry: Mapping[str, Any]) -> Mapping[str, str]:
-    metric = entry.get("metric")
-    return labels_in(bytes(metric)) if isinstance(metric, Piece) else read.labels(entry, "metric")
+def _labels(metric: Any) -> Mapping[str, str]:
+    if isinstance(metric, Piece):
+        return labels_in(bytes(metric))
+    return read.labels({"metric": metric}, "metric")
 
 
 def labels_in(text: bytes) -> Mapping[str, str]:

@@ -45,6 +45,8 @@ class Series:
         self.counter = labels.get(_WHAT, "")
 
 
+_NOBODY = Series({})
+
 Row = tuple[Series, float | None, float]
 """A series, the upper bound where it is a bucket's, and the value."""
 
@@ -59,17 +61,26 @@ class KnownSeries:
 
     def rows(self, answer: QueryResult) -> Iterator[Row]:
         """The elements of an instant vector; what is not one is left out. Values may be NaN."""
-        known, bounds, head = self._known, self._bounds, len(_BOUND_TEXT)
+        known, bounds = self._known, self._bounds
+        head, tail, begin, end, series = b"", b"", 0, 0, _NOBODY
         for metric, value in answer.texts():
             if not isinstance(metric, bytes):
                 yield Series(metric), number_of(metric.get(_BOUND, "")), value
                 continue
-            at = metric.find(_BOUND_TEXT)
-            if at < 0:
+            # The buckets of one histogram mostly come one after the other.
+            if head and metric.startswith(head) and metric.endswith(tail):
+                bound = metric[begin:end]
+                if bound in bounds:
+                    yield series, bounds[bound], value
+                    continue
+            before, here, after = metric.partition(_BOUND_TEXT)
+            if not here:
                 yield *(known.get(metric) or self._learn(metric, metric)), value
                 continue
-            end = metric.find(b'"', at + head)
-            key, bound = metric[:at] + metric[end:], metric[at + head : end]
+            bound, quote, rest = after.partition(b'"')
+            head, tail = before + here, quote + rest
+            begin, end = len(head), -len(tail)
+            key = before + tail
             series, _ = known.get(key) or self._learn(key, metric)
             if bound not in bounds:
                 bounds[bound] = number_of(labels_in(metric).get(_BOUND, ""))

@@ -9,10 +9,10 @@ from meshtui.mesh.calls import UNKNOWN_CLIENT
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Sample
 from meshtui.metrics.aggregate import Ledger
-from meshtui.metrics.counter_reading import Reading
-from meshtui.metrics.prometheus_reading import Flaws, durations_of, requests_of
+from meshtui.metrics.counter_reading import Buckets, Reading
+from meshtui.metrics.prometheus_reading import Flaws, reading_of
 from meshtui.metrics.prometheus_result import Point
-from meshtui.metrics.prometheus_series import Row
+from meshtui.metrics.prometheus_series import Row, Series
 from meshtui.metrics.silent import SURE, Client, Filling, client_of
 from meshtui.metrics.traffic import DESTINATION, WAYPOINT, traffic_of
 
@@ -49,24 +49,23 @@ def fill(
     ledger: Ledger,
     filling: Filling,
     requests: Iterable[Row],
-    durations: Iterable[Row],
+    durations: Mapping[Series, Buckets],
     s: float,
 ) -> None:
     """Counts those that are told apart by caller as callers'; `s` is the window in seconds."""
     if filling:
-        counted = Reading(
-            requests_of(by_caller(requests), Flaws()), durations_of(by_caller(durations))
-        )
-        ledger.fill(counted, s, filling)
+        rows = (row for row in requests if row[0].told_apart)
+        timed = {series: found for series, found in durations.items() if series.told_apart}
+        ledger.fill(reading_of(rows, timed, Flaws()), s, filling)
 
 
-def by_caller(rows: Iterable[Row]) -> Iterable[Row]:
-    return (row for row in rows if row[0].told_apart)
-
-
-def by_namespace(rows: Iterable[Row]) -> Iterable[Row]:
+def by_namespace(
+    requests: Iterable[Row], durations: Mapping[Series, Buckets], flaws: Flaws
+) -> Reading:
     """What is counted of all callers; those that are told apart are among them."""
-    return (row for row in rows if not row[0].told_apart)
+    rows = (row for row in requests if not row[0].told_apart)
+    timed = {series: found for series, found in durations.items() if not series.told_apart}
+    return reading_of(rows, timed, flaws)
 
 
 def with_clients(sample: Sample, filling: Filling) -> Sample:

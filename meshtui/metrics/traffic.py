@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from meshtui.mesh.codes import failed_label
@@ -24,6 +25,36 @@ no flag: what they refuse looks to telemetry as an answer of the service; see `m
 
 _ABSENT = frozenset({"", UNKNOWN, "-"})
 _NOT_A_SERVICE = ("PassthroughCluster", "BlackHoleCluster", "InboundPassthroughCluster")
+
+
+class Answered(NamedTuple):
+    """How requests ended.
+
+    `failed`: an HTTP 5xx, no response at all (code 0), or a gRPC status other than OK.
+    `cut_off`: an answer that began well and was never finished. The caller's hanging up (DC) is
+    none: so ends every WebSocket, and every stream that is read as long as it is wanted.
+    `refused`: a 4xx that a proxy gave in place of the service.
+    `grpc` is empty of what is no gRPC; `flags` are one by one.
+    """
+
+    failed: bool
+    cut_off: bool
+    refused: bool
+    grpc: str
+    flags: tuple[str, ...]
+
+
+@lru_cache(maxsize=4096)
+def _answered(code: str, grpc: str, flags: str, protocol: str) -> Answered:
+    """Remembered: few ways are common to all the counters of a mesh."""
+    several, status = tuple(flags.split(",")), grpc if protocol == "grpc" else ""
+    return Answered(
+        failed=failed_label(code) or status not in ("", "0"),
+        cut_off=code[:1] == "2" and not _CUT_OFF.isdisjoint(several),
+        refused=code[:1] == "4" and not _REFUSED.isdisjoint(several),
+        grpc=status,
+        flags=several,
+    )
 
 
 class Traffic(NamedTuple):
@@ -52,14 +83,10 @@ class Traffic(NamedTuple):
     @property
     def target(self) -> Responder:
         """Who answered; of what reached no pod also the flags, which say why."""
-        nowhere = self.version == UNKNOWN and not self.workload
+        flags = self.flags if self.version == UNKNOWN and not self.workload else ""
+        service = ServiceKey(self.namespace, self.service)
         return Responder(
-            self.service_key,
-            self.version,
-            self.workload_namespace,
-            self.workload,
-            self.revision,
-            self.flags if nowhere else "",
+            service, self.version, self.workload_namespace, self.workload, self.revision, flags
         )
 
     @property
@@ -67,25 +94,8 @@ class Traffic(NamedTuple):
         return ServiceKey(self.namespace, self.service)
 
     @property
-    def failed(self) -> bool:
-        """An HTTP 5xx, no response at all (code 0), or a gRPC status other than OK."""
-        if failed_label(self.code):
-            return True
-        return self.protocol == "grpc" and self.grpc not in ("", "0")
-
-    @property
-    def cut_off(self) -> bool:
-        """An answer that began well and was never finished.
-
-        The caller's hanging up (DC) is none: so ends every WebSocket, and every stream that is
-        read as long as it is wanted.
-        """
-        return self.code[:1] == "2" and not _CUT_OFF.isdisjoint(self.flags.split(","))
-
-    @property
-    def refused(self) -> bool:
-        """A 4xx that a proxy gave in place of the service."""
-        return self.code[:1] == "4" and not _REFUSED.isdisjoint(self.flags.split(","))
+    def answered(self) -> Answered:
+        return _answered(self.code, self.grpc, self.flags, self.protocol)
 
 
 def traffic_of(labels: Mapping[str, str]) -> Traffic | None:

@@ -109,7 +109,7 @@ def test_what_is_no_service_of_the_cluster(changed: dict[str, str]) -> None:
     ],
 )
 def test_what_an_error_is(changed: dict[str, str], failed: bool) -> None:
-    assert traffic(**changed).failed is failed
+    assert traffic(**changed).answered.failed is failed
 
 
 def test_versions_and_totals_add_up() -> None:

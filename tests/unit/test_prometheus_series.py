@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtui.metrics.prometheus_reading import Flaws, durations_of, requests_of
+from meshtui.metrics.prometheus_reading import Flaws, durations_of, histograms_of, requests_of
 from meshtui.metrics.prometheus_result import QueryResult, labels_in, parse
 from meshtui.metrics.prometheus_series import KnownSeries
 
@@ -49,7 +49,7 @@ def meaning(answer: QueryResult, known: KnownSeries) -> tuple[Any, ...]:
     rows, flaws = list(known.rows(answer)), Flaws()
     requests = requests_of(rows, flaws)
     seen = [(r[0].told_apart, r[0].counter, r[0].traffic, repr(r[1]), repr(r[2])) for r in rows]
-    return requests, durations_of(rows), flaws, seen
+    return requests, durations_of(histograms_of(rows)), flaws, seen
 
 
 @given(st.lists(entries | odd, max_size=8), st.booleans())
