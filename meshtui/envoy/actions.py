@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from meshtui.envoy.clusternames import parse_cluster_name
 from meshtui.envoy.routes import RouteDestination, RouteMirror
 from meshtui.mesh import read
@@ -50,12 +52,18 @@ def parse_retries(action: Json) -> Retries | None:
     raw = read.obj(action, "retry_policy")
     if not raw:
         return None
-    conditions = [part.strip() for part in read.text(raw, "retry_on").split(",") if part.strip()]
+    conditions = _conditions(read.text(raw, "retry_on"))
     codes = [str(code) for code in read.items(raw, "retriable_status_codes") if code]
     if codes:
-        conditions = [part for part in conditions if part != STATUS_CODES]
+        conditions = tuple(part for part in conditions if part != STATUS_CODES)
     return Retries(
         attempts=read.integer(raw, "num_retries", _ENVOYS_RETRIES),
         per_try_timeout_s=seconds(read.text(raw, "per_try_timeout")) or None,
-        retry_on=",".join(conditions + codes),
+        retry_on=",".join((*conditions, *codes)),
     )
+
+
+@lru_cache(maxsize=256)
+def _conditions(text: str) -> tuple[str, ...]:
+    """Remembered, as hardly any two routes differ in it."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())

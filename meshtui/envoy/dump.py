@@ -6,7 +6,7 @@ Takes the answers to `/config_dump?resource=…` and to `/config_dump` alike.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from meshtui.envoy.actions import parse_destinations, parse_mirrors, parse_retries
@@ -25,11 +25,16 @@ _OWNER = re.compile(r"/apis/networking\.istio\.io/[^/]+/namespaces/([^/]+)/virtu
 def parse_routes(dump: Any) -> tuple[ProxyRoute, ...]:
     """Every route of every virtual host, in the order the proxy tries them."""
     return tuple(
-        parse_route(config, vhost, route)
+        route
         for config in resources(dump, ROUTE_CONFIGS)
         for config in [read.obj(config, "route_config")]
         for vhost in read.objects(config, "virtual_hosts")
-        for route in read.objects(vhost, "routes")
+        for route in routes_of(
+            read.text(config, "name"),
+            read.text(vhost, "name"),
+            read.texts(vhost, "domains"),
+            read.objects(vhost, "routes"),
+        )
     )
 
 
@@ -49,13 +54,19 @@ def refusal(entry: Json) -> str:
     return read.text(state, "details") or ("it says no more" if state else "")
 
 
-def parse_route(config: Json, vhost: Json, route: Json) -> ProxyRoute:
-    """One route of a virtual host of a RouteConfiguration."""
+def routes_of(
+    config: str, vhost: str, domains: tuple[str, ...], routes: Iterable[Json]
+) -> Iterator[ProxyRoute]:
+    """Routes of a virtual host of a RouteConfiguration."""
+    return (_route(config, vhost, domains, route) for route in routes)
+
+
+def _route(config: str, vhost: str, domains: tuple[str, ...], route: Json) -> ProxyRoute:
     action = read.obj(route, "route")
     return ProxyRoute(
-        config=read.text(config, "name"),
-        vhost=read.text(vhost, "name"),
-        domains=read.texts(vhost, "domains"),
+        config=config,
+        vhost=vhost,
+        domains=domains,
         name=read.text(route, "name"),
         match=parse_match(read.obj(route, "match")),
         destinations=parse_destinations(action),

@@ -8,6 +8,7 @@ from meshtui.mesh.conditions import ANY_CASE
 from meshtui.mesh.model import Json, StringMatch
 
 _PATHS = {"prefix": "prefix", "path": "exact", "path_separated_prefix": "path prefix"}
+_EVERYTHING = {"prefix": "/"}
 _PRESENT = StringMatch("present")
 _STRINGS = ("exact", "prefix", "suffix", "contains")
 _OTHERS = {
@@ -21,6 +22,8 @@ _OTHERS = {
 
 
 def parse_match(raw: Json) -> RouteMatch:
+    if raw == _EVERYTHING:
+        return RouteMatch()
     headers = (_header(entry) for entry in read.objects(raw, "headers"))
     query = (
         (read.text(entry, "name"), _query(entry)) for entry in read.objects(raw, "query_parameters")

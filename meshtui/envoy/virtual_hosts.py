@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from meshtui.dataclass import dataclass
-from meshtui.envoy.dump import ROUTE_CONFIGS, parse_route, refusal, resources
+from meshtui.envoy.dump import ROUTE_CONFIGS, refusal, resources, routes_of
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
@@ -104,6 +104,4 @@ def _host(config: Json, host: Json, entry: Json) -> ProxyHost:
 
 def routes_in(host: ProxyHost, routes: Iterable[Json]) -> tuple[ProxyRoute, ...]:
     """Some of its routes in the mesh's own words."""
-    config = {"name": host.table}
-    named = {"name": host.name, "domains": list(host.domains)}
-    return tuple(parse_route(config, named, route) for route in routes)
+    return tuple(routes_of(host.table, host.name, host.domains, routes))

@@ -27,6 +27,17 @@ _VERBS = {
     "OVERWRITE_IF_EXISTS": "set if there",
     "ADD_IF_ABSENT": "add if absent",
 }
+_REWRITES = frozenset(
+    {
+        *("prefix_rewrite", "path_rewrite", "regex_rewrite", "path_rewrite_policy"),
+        *("host_rewrite_literal", "host_rewrite_header", "auto_host_rewrite"),
+    }
+)
+_HEADERS = frozenset(
+    f"{side}_headers_to_{what}" for side in ("request", "response") for what in ("add", "remove")
+)
+"""Most routes have none of these; a gateway has ten thousand."""
+
 _PARTS = {"HUNDRED": 100, "TEN_THOUSAND": 10_000, "MILLION": 1_000_000}
 _GRPC_NAME = {number: name for name, number in GRPC_CODES.items()}
 
@@ -101,6 +112,8 @@ def fraction_of(raw: Json) -> float:
 
 def fault_of(route: Json) -> Fault | None:
     raw = read.obj(route, "typed_per_filter_config", FAULT)
+    if not raw:
+        return None
     delay, abort = read.obj(raw, "delay"), read.obj(raw, "abort")
     if not delay and not abort:
         return None
@@ -120,6 +133,14 @@ def rewrites_of(action: Json) -> tuple[str, ...]:
 
 
 def _rewrites(action: Json) -> Iterator[str]:
+    if not _REWRITES.isdisjoint(action):
+        yield from _own_rewrites(action)
+    for entry in read.objects(read.obj(action, "weighted_clusters"), "clusters"):
+        if host := read.text(entry, "host_rewrite_literal"):
+            yield f"host → {host} for {_label(read.text(entry, 'name'))}"
+
+
+def _own_rewrites(action: Json) -> Iterator[str]:
     regex = read.obj(action, "regex_rewrite")
     if read.text(action, "prefix_rewrite"):
         yield f"prefix → {read.text(action, 'prefix_rewrite')}"
@@ -136,9 +157,6 @@ def _rewrites(action: Json) -> Iterator[str]:
         yield f"host → as header {read.text(action, 'host_rewrite_header')} says"
     if action.get("auto_host_rewrite") is True:
         yield "host → the endpoint's name"
-    for entry in read.objects(read.obj(action, "weighted_clusters"), "clusters"):
-        if host := read.text(entry, "host_rewrite_literal"):
-            yield f"host → {host} for {_label(read.text(entry, 'name'))}"
 
 
 def answer_of(route: Json) -> str:
@@ -168,8 +186,7 @@ def headers_of(route: Json) -> tuple[str, ...]:
     """What is done to headers, on the way there and back, by the route and by each cluster."""
     found = list(_operations(route))
     for entry in read.objects(read.obj(route, "route", "weighted_clusters"), "clusters"):
-        label = _label(read.text(entry, "name"))
-        found += [f"{text} for {label}" for text in _operations(entry)]
+        found += [f"{text} for {_label(read.text(entry, 'name'))}" for text in _operations(entry)]
     return tuple(found)
 
 
@@ -183,6 +200,8 @@ def _label(cluster: str) -> str:
 
 
 def _operations(raw: Json) -> Iterator[str]:
+    if _HEADERS.isdisjoint(raw):
+        return
     for side in ("request", "response"):
         for option in read.objects(raw, f"{side}_headers_to_add"):
             header = read.obj(option, "header")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|us|µs|ns|m|s)")
@@ -11,8 +12,11 @@ _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|us|µs|ns|m|s)")
 
 def seconds(text: object) -> float | None:
     """Seconds in a Go duration such as `1h30m`, `2.5s`, `200ms`; None where it is none."""
-    if not isinstance(text, str):
-        return None
+    return _seconds(text) if isinstance(text, str) and text else None
+
+
+@lru_cache(maxsize=1024)
+def _seconds(text: str) -> float | None:
     text = text.strip()
     parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:

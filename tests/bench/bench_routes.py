@@ -8,6 +8,7 @@ until the answer is there, and from asking until the pane has laid out a screen 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import socket
 import statistics
@@ -27,6 +28,7 @@ from meshtui.lab.pods.envoy import envoy_path
 from meshtui.mesh.json_text import decode
 from meshtui.mesh.model import Pod
 from meshtui.operations.proxies.proxy_reads import ROUTES, ProxyReads
+from meshtui.ui import garbage
 from meshtui.ui.panes.proxies.table import table_of
 
 WIDTH, LINES, UP_S = 158, 40, 60.0
@@ -140,6 +142,7 @@ def took_ms(work: Callable[[], object], rounds: int) -> float:
 
 def figures(services: int, rounds: int) -> dict[str, float]:
     pod = Pod("default", "bench")
+    gc.set_threshold(garbage.YOUNG, garbage.MIDDLE, garbage.NEVER)  # as the screen does
     with envoy(services) as url:
         routes = shown(fetch(url), pod)
         if routes != 3 * services:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from meshtui.envoy.dump import parse_route
+from meshtui.envoy.dump import routes_of
 from meshtui.errors import NotFound, Usage
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.operations.proxies.narrowing import KINDS, Narrowing, narrowed, refuse_unfit
@@ -165,7 +165,7 @@ async def test_a_waypoints_routes_are_found_by_the_host_of_their_table() -> None
     """Their virtual hosts are all called `inbound|http|9080`, and take every name."""
     found = await reading("routes")
     table = "inbound-vip|9080|http|shelf.default.svc.cluster.local"
-    raw = {"name": "inbound|http|9080", "domains": ["*"]}
-    own = parse_route({"name": table}, raw, {"match": {"prefix": "/"}, "direct_response": {}})
+    answers = {"match": {"prefix": "/"}, "direct_response": {}}
+    (own,) = routes_of(table, "inbound|http|9080", ("*",), [answers])
     found = replace(found, routes=(*found.routes, own))
     assert narrowed(found, Narrowing(fqdn="shelf.default")).routes == (own,)

@@ -14,7 +14,7 @@ from meshtui.envoy.endpoints import ProxyEndpoint, parse_endpoints
 from meshtui.envoy.listeners import ProxyListener, parse_listeners
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.envoy.stats import Pressure, parse_stats
-from meshtui.envoy.virtual_hosts import ProxyHost, parse_tables, routes_in
+from meshtui.envoy.virtual_hosts import ProxyHost, RouteTable, parse_tables, routes_in
 from meshtui.errors import Refused
 from meshtui.mesh.carrying import routes_to
 from meshtui.mesh.model import Mesh, Pod, Service
@@ -141,10 +141,10 @@ class Reader:
     async def _routes(self) -> ProxyReads:
         names = self._narrowed(proxy.sidecar_route_names)
         asked = [proxy.routes_path(names), *([] if names else [proxy.INLINE_ROUTES_PATH])]
-        answers = await asyncio.gather(*(self._ask(path, parse_tables) for path in asked))
-        tables = tuple(table for answer in answers for table in answer.facts)
+        answers = await asyncio.gather(*(self._ask(path, _tables_and_routes) for path in asked))
+        tables = tuple(table for answer in answers for table in answer.facts[0])
         hosts = [host for table in tables for host in table.hosts]
-        found = tuple(route for host in hosts for route in routes_in(host, host.routes))
+        found = tuple(route for answer in answers for route in answer.facts[1])
         if self.service is not None:
             found = concerning(found, self.mesh, self.service)
             hosts = [host for host in hosts if self.service.host in host.domains]
@@ -211,6 +211,13 @@ class Reader:
     def _of_host(self, endpoints: Iterable[ProxyEndpoint]) -> tuple[ProxyEndpoint, ...]:
         """Older Envoys answer with everybody's."""
         return tuple(e for e in endpoints if not self._host or e.cluster.host == self._host)
+
+
+def _tables_and_routes(dump: Any) -> tuple[tuple[RouteTable, ...], tuple[ProxyRoute, ...]]:
+    """Together, so that the routes of a large answer are read beside the loop, too."""
+    tables = parse_tables(dump)
+    hosts = (host for table in tables for host in table.hosts)
+    return tables, tuple(route for host in hosts for route in routes_in(host, host.routes))
 
 
 def with_pods(endpoints: Iterable[ProxyEndpoint], mesh: Mesh) -> tuple[SeenEndpoint, ...]:

@@ -123,15 +123,26 @@ def table_of(reading: ProxyReads) -> Table:
     left_out = _SAME.get(reading.view, ()) if reading.service else ()
     titles = tuple(title for title in _ORDER[reading.view] if title not in left_out)
     places = [columns.index(title) for title in titles]
-    rows = [
-        tuple(clean(row[place], LONGEST) for place in places) for row in proxycolumns.rows(reading)
-    ]
     heads = tuple(_HEADS.get(title, title) for title in titles)
-    widths = tuple(
-        max(cell_len(cell) for cell in (head, *(row[i] for row in rows)))
-        for i, head in enumerate(heads)
-    )
+    given = list(zip(*proxycolumns.rows(reading), strict=True))
+    cells = [_cleaned(given[place]) for place in places] if given else [()] * len(titles)
+    widths = tuple(max(cell_len(h), _width(column)) for h, column in zip(heads, cells, strict=True))
+    rows = list(zip(*cells, strict=True))
     return Table(heads, titles, rows, widths, ["  ".join(row).lower() for row in rows])
+
+
+def _cleaned(column: tuple[str, ...]) -> tuple[str, ...]:
+    """Looked at as a whole first: there are ten thousand cells, and hardly one that needs it."""
+    whole = "".join(column)
+    if whole.isascii() and whole.isprintable() and max(map(len, column)) <= LONGEST:
+        return column
+    return tuple(clean(cell, LONGEST) for cell in column)
+
+
+def _width(column: tuple[str, ...]) -> int:
+    """Of the widest cell."""
+    plain = all(map(str.isascii, column))
+    return max(map(len if plain else cell_len, column), default=0)
 
 
 def role_of(title: str, cell: str) -> str:
