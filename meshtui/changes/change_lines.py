@@ -103,7 +103,7 @@ def _extras(before: Rule, after: Rule) -> list[str]:
 
 
 def _mirrors(rule: Rule) -> str:
-    return ", ".join(f"{m.label} {m.percent:g}%" for m in rule.mirrors) or "none"
+    return ", ".join(f"{m.label} {m.percent:g} %" for m in rule.mirrors) or "none"
 
 
 def _time(seconds: float | None) -> str:

@@ -52,7 +52,7 @@ def _share(rest: float, others: Sequence[str], current: Mapping[str, float]) -> 
         return {others[0]: rest}
     names = ", ".join(others)
     raise Refused(
-        f"{rest:g}% is left over and {names} have no weight to share it by",
+        f"{rest:g} % is left over and {names} have no weight to share it by",
         "name the weights of all of them",
     )
 

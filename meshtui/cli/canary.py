@@ -251,7 +251,7 @@ def _print_prepared(one: Prepared) -> None:
     limits = plan.limits
     output.note(
         f"  {plan.every_s:g} s a step, counted every {plan.interval_s:g} s; "
-        f"at most {limits.errors:.2%} errors, p99 {limits.p99_ms:g} ms, "
+        f"at most {100 * limits.errors:.3g} % errors, p99 {limits.p99_ms:g} ms, "
         f"at least {limits.requests:g} requests"
     )
     for text in one.diff:

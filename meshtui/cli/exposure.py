@@ -186,7 +186,7 @@ def _door(door: Door) -> None:
     for front in door.fronts:
         _field("", f"Service {front.key} ({front.type or 'type not known'})")
     for lead in door.leads:
-        share = f"{lead.percent:g}% of " if lead.percent is not None else ""
+        share = f"{lead.percent:g} % of " if lead.percent is not None else ""
         own = door.rules_of and not lead.rule.startswith(str(door.rules_of))
         owner = f"{door.rules_of} " if own else ""
         _field("", f"{owner}{lead.rule}: {share}{lead.match}")

@@ -100,7 +100,7 @@ def _show(state: LoadState) -> None:
     tally, ready = state.tally, state.ready
     output.line(words.rate_words(tally, ready.plan))
     for name, found, percent, _ in words.outcomes(tally):
-        output.line(f"  {found:>7}  {percent:5.1f} %  {name}")
+        output.line(f"  {found:>7}  {percent:5.1f}%  {name}")
     late = words.late_words(tally, ready.plan)
     if late:
         output.line(f"  {late}")

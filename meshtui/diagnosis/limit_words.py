@@ -100,7 +100,7 @@ def effect_words(limit: RateLimit) -> str:
     if not limit.enforced:
         return "refuses nothing: filter_enabled or filter_enforced is 0"
     if limit.enforced < 100:
-        return f"refuses {limit.enforced:g}% of what is over it; each proxy counts for itself"
+        return f"refuses {limit.enforced:g} % of what is over it; each proxy counts for itself"
     return "each proxy counts for itself"
 
 

@@ -188,7 +188,7 @@ def over_limit(signals: Signals | None, limits: Thresholds) -> str:
         return ""
     if interval(part * _timed(signals), _timed(signals))[0] <= LIMIT_PART:
         return ""
-    return f"{part:.0%} of its requests take longer than {limits.slow_ms:g} ms, the limit"
+    return f"{100 * part:.0f} % of its requests take longer than {limits.slow_ms:g} ms, the limit"
 
 
 def slower_than_sibling(signals: Signals | None, siblings: Iterable[tuple[str, Signals]]) -> str:
@@ -230,7 +230,8 @@ def _slower(signals: Signals, other: Signals) -> str:
     most = interval(theirs * _timed(other), _timed(other))[1]
     if least - most < SLOW_PART:
         return ""
-    return f"{mine:.0%} of its requests take longer than {bound:g} ms, and {theirs:.0%}"
+    words = f"{100 * mine:.0f} % of its requests take longer than {bound:g} ms"
+    return f"{words}, and {100 * theirs:.0f} %"
 
 
 def brief_slow(text: str) -> str:

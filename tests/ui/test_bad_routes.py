@@ -11,7 +11,7 @@ from tests.ui.driving import LARGE, driving
 from tests.ui.fake import FakeCockpit
 
 Obj = dict[str, Any]
-PANES = ("s", "g", "l", "p", "y", "t", "x", "d", "a", "J", "H", "c")
+PANES = ("g", "s", "l", "p", "y", "t", "x", "d", "a", "J", "H", "c")
 CHANGES = ("P", "n", "m", "f", "o")
 WRONG: dict[str, tuple[Obj, str]] = {
     "no such parent": (

@@ -320,11 +320,11 @@ async def test_in_ascii_nothing_else_reaches_the_terminal(size: tuple[int, int])
         await drive.until(lambda: app.opened is not None and app.main.snapshot is not None)
         assert "X v3" in drive.text
         for keys in (
+            ("g",),
             ("s",),
             ("y",),
             ("l",),
             ("h",),
-            ("g",),
             ("question_mark",),
             ("escape", "m"),
             ("R",),

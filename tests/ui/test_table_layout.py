@@ -291,7 +291,7 @@ def slow_and_failing() -> tuple[ServiceView, ...]:
 def test_what_is_slow_does_not_hide_its_errors() -> None:
     shown = slow_and_failing()
     words = "".join(piece.text for piece in counts_line(shown))
-    assert words == "◆ 1 version slow: reviews v3 (4.0% errors) · ▲ 1 degraded"
+    assert words == "◆ 1 version slow: reviews v3 (4.0 % errors) · ▲ 1 degraded"
     *_, v3 = outline(shown, NOBODY, NOBODY)
     pieces = version_marks(shown[0].versions[1], cells=12)
     assert "".join(piece.text for piece in pieces).startswith("503 · ")

@@ -148,7 +148,7 @@ def test_a_tenth_that_is_slow_needs_as_many_requests_as_make_it_certain() -> Non
     fast = [("v1", timed(1000, 10))]
     assert not slower_than_sibling(tail(20), fast)
     assert slower_than_sibling(tail(400), fast) == (
-        "20% of its requests take longer than 100 ms, and 0% of v1's"
+        "20 % of its requests take longer than 100 ms, and 0 % of v1's"
     )
 
 

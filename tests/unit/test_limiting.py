@@ -271,7 +271,7 @@ class TestWords:
         half = self.limit({"@type": LOCAL, **SETTINGS})
         assert (limit_words(half), effect_words(half)) == (
             "2 per 60s, 4 at once",
-            "refuses 50% of what is over it; each proxy counts for itself",
+            "refuses 50 % of what is over it; each proxy counts for itself",
         )
         bare = self.limit({"@type": LOCAL, "stat_prefix": "x"})
         assert (limit_words(bare), bare.limits) == ("a filter without settings", False)

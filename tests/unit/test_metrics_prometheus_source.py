@@ -179,7 +179,7 @@ async def test_the_hour_before_says_what_is_slower_than_it_was(
     assert fake.kinds.count("hour") == 1
     limits, views = Thresholds(), structure(mesh)
     (row,) = looked_at(views, sample, limits, before)[0].versions
-    assert row.state == SLOW and "and 0% in the hour before" in row.slow
+    assert row.state == SLOW and "and 0 % in the hour before" in row.slow
     (row,) = looked_at(views, sample, limits)[0].versions
     assert (row.state, row.slow) == (OK, "")
     fake.hour = timed(0, 0, 9000)

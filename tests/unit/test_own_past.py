@@ -57,7 +57,9 @@ def test_what_all_versions_share_shows_against_their_own_hour() -> None:
     past = OwnPast()
     now = hour(past, (8, 8))
     found = seen(past, now, view_of(timed(300), timed(300)))
-    assert found == ["100% of its requests take longer than 100 ms, and 0% in the hour before"] * 2
+    assert (
+        found == ["100 % of its requests take longer than 100 ms, and 0 % in the hour before"] * 2
+    )
 
 
 def test_slow_is_its_state_then_on_either_side() -> None:

@@ -48,8 +48,8 @@ OF_A_ROW = frozenset({TABLE, SIGNALS})
 """Where the selected version is what one looks at: the signals say why to take weight off it."""
 
 IN_TEXT = frozenset({LOGS, RULES})
-IN_LONG = frozenset({LOGS, RULES, PROXIES, JOURNAL, DESCRIBE})
-"""Parts that are read from end to end, where `g` is what it is to less and vim."""
+IN_LONG = ANYWHERE - {TABLE, GRAPH}
+"""Panes, where `g` is what it is to less, vim and k9s; the graph's own is closed by its key."""
 
 IN_GRAPH = frozenset({GRAPH})
 IN_RULES = frozenset({RULES})

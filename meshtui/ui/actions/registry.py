@@ -101,7 +101,7 @@ _WRITTEN: tuple[Action, ...] = (
     _move("top", ("home",), "Home", "top", "To the first line."),
     _move(
         "top_of_text", ("g",), "g", "top",
-        "To the first line, gg too; where the focus is not on such a text, {graph} is the graph.",
+        "In a pane: to the first line, gg too; in the table {graph} is the graph.",
         IN_LONG,
     ),
     _move("end", ("G", "end"), "G End", "end", "To the last line; logs follow again."),

@@ -135,7 +135,7 @@ def _door(door: Door, width: int) -> list[Line]:
 
 
 def _lead(lead: Lead) -> str:
-    share = f"{lead.percent:g}% of " if lead.percent is not None else ""
+    share = f"{lead.percent:g} % of " if lead.percent is not None else ""
     return f"{lead.rule}: {share}{lead.match}"
 
 

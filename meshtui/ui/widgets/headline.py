@@ -177,11 +177,11 @@ def _named(view: ServiceView, row: VersionView) -> str:
 
 
 def _errors(row: VersionView, state: str, side: str) -> str:
-    """` (9.1% errors)` of a slow version that fails, too."""
+    """` (9.1 % errors)` of a slow version that fails, too."""
     signals = signals_of(row, side)
     if state != SLOW or signals is None or not bad_ratio(signals):
         return ""
-    return f" ({numbers.errors(signals, state)} errors)"
+    return f" ({numbers.errors(signals, state).replace('%', ' %')} errors)"
 
 
 def _sick_words(state: str, names: list[str]) -> str:

@@ -47,7 +47,7 @@ class Listing(LinesView, can_focus=False):
         region = self.scrollable_content_region
         if not self.says_more or y != region.height - 1 or not self.room or not self.below:
             return line, base
-        words = (Span(f"↓ {self.below:,} more", "draft"),)
+        words = (Span(f"↓ {self.below:,} more ", "draft"),)
         return both_ends(line, words, self.scroll_offset.x + region.width), base
 
     def move(self, by: int) -> None:
