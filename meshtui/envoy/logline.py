@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from meshtui.envoy.accesslog import is_unknown_format, parse_line
 from meshtui.mesh.access_logging import LogFormat
 from meshtui.mesh.codes import failed
+from meshtui.mesh.json_text import Record
 
 LOOKED_AT = 4_096
 """Characters of a line that are searched and shown; all of it is kept."""
 
 
-class LoggedRequest(NamedTuple):
+class LoggedRequest(Record, frozen=True, gc=False):
     """What came of one request, or of one connection (`tcp`), which has no code and no path.
 
     Milliseconds; code 0 of a request is no response; text is as it came.
@@ -39,7 +39,7 @@ class LoggedRequest(NamedTuple):
         return bool(self.flags) if self.tcp else failed(self.code)
 
 
-class LogLine(NamedTuple):
+class LogLine(Record, frozen=True, gc=False):
     """A line, `request` None where it is no access-log line.
 
     `stamp` is when the kubelet took it, in nanoseconds since the epoch, 0 where that is not

@@ -17,8 +17,11 @@ class PodMarks:
         return len(self._pods)
 
     def see(self, line: LogLine) -> None:
-        self._pods.setdefault((line.namespace, line.pod), len(self._pods))
-        self._versions.setdefault(line.version, len(self._versions))
+        pod = line.namespace, line.pod
+        if pod not in self._pods:
+            self._pods[pod] = len(self._pods)
+        if line.version not in self._versions:
+            self._versions[line.version] = len(self._versions)
 
     def pod_number(self, line: LogLine) -> int:
         return self._pods.get((line.namespace, line.pod), 0)

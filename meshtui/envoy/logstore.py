@@ -117,8 +117,8 @@ class LogStore:
 
     def _push(self, line: LogLine) -> None:
         self._characters += len(line.text)
-        while self.retained and (self.retained >= self.capacity or self._too_long):
-            self._drop(self.first)
+        if self._characters > self._most_characters or self.end - self.first >= self.capacity:
+            self._make_room()
         self._lines[self.end] = line
         self._unknown += line.unknown
         self.end += 1
@@ -127,18 +127,21 @@ class LogStore:
             self._seen.add((line.namespace, line.pod))
             self._versions[line.version] = None
 
-    @property
-    def _too_long(self) -> bool:
-        return self._characters > self._most_characters
+    def _make_room(self) -> None:
+        while self.retained and (
+            self.retained >= self.capacity or self._characters > self._most_characters
+        ):
+            self._drop(self.first)
 
     def _drop(self, number: int) -> None:
-        if len(self) and self.number(0) == number:
-            self.summary.remove(self.line(number))
+        if self._gone < len(self._shown) and self._shown[self._gone] == number:
+            self.summary.remove(self._lines[number])
             self._gone += 1
             if self._gone >= _TRIM:
                 del self._shown[: self._gone]
                 self._gone = 0
-        self._examined = max(self._examined, number + 1)
+        if self._examined <= number:
+            self._examined = number + 1
         gone = self._lines.pop(number)
         self._characters -= len(gone.text)
         self._unknown -= gone.unknown
@@ -161,7 +164,7 @@ class LogStore:
         return self.behind > 0
 
     def _examine(self, number: int) -> None:
-        line = self.line(number)
+        line = self._lines[number]
         if self.filter(line):
             self._shown.append(number)
             self.summary.add(line)

@@ -58,11 +58,11 @@ class Summary:
             self.connections += by
             return
         self.requests += by
-        _change(self.codes, request.code, by)
-        if failed(request.code):
-            _change(self._failed, (path_of(request.path), request.code), by)
+        code, path = request.code, path_of(request.path)
+        _change(self.codes, code, by)
+        if failed(code):
+            _change(self._failed, (path, code), by)
         if request.duration_ms is not None:
-            path = path_of(request.path)
             count, total = self._paths.get(path, (0, 0))
             if count + by:
                 self._paths[path] = (count + by, total + by * request.duration_ms)
@@ -85,7 +85,9 @@ def path_of(path: str) -> str:
     return path[: LONGEST_PATH + 1].partition("?")[0][:LONGEST_PATH]
 
 
-def _change(counter: Counter[Any], key: Any, by: int) -> None:
-    counter[key] += by
-    if not counter[key]:
-        del counter[key]
+def _change(counter: dict[Any, int], key: Any, by: int) -> None:
+    count = counter.get(key, 0) + by
+    if count:
+        counter[key] = count
+    else:
+        counter.pop(key, None)

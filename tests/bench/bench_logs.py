@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import json
 import os
 import pty
@@ -155,6 +156,7 @@ async def opened() -> AsyncIterator[tuple[Drive, Flood]]:
     """A screen whose pane has its first 20,000 lines."""
     cockpit = Flood()
     app = MeshtuiApp(cockpit, clock=cockpit.clock)
+    app.garbage.begin()  # as the program does
     async with app.run_test(size=LARGE) as pilot:
         drive = Drive(app, cockpit, pilot)
         await drive.until(lambda: app.opened and app.main.snapshot)
@@ -162,6 +164,8 @@ async def opened() -> AsyncIterator[tuple[Drive, Flood]]:
         pane = app.main.dock.pane("logs")
         assert isinstance(pane, LogsPane)
         await drive.until(lambda: pane.store.end == 20_000, 30.0)
+        # The first look for garbage, once, after what is there has been read.
+        await drive.until(lambda: gc.get_freeze_count() > 0, 30.0)
         yield drive, cockpit
 
 

@@ -7,6 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from rich.cells import cell_len
 
 from meshtui.envoy.details import explain_details
@@ -135,14 +136,14 @@ def test_code_details_in_words(details: str, words: str) -> None:
 
 def test_what_is_copied_is_the_newest_that_fits() -> None:
     assert to_copy([FOREIGN]) == (f"reviews-v1-x  {FOREIGN.text}", 1, 1)
-    many = [FOREIGN._replace(text=f"{n:04d} " + "é" * 500) for n in range(200)]
+    many = [replace(FOREIGN, text=f"{n:04d} " + "é" * 500) for n in range(200)]
     text, taken, every = to_copy(many)
     assert every == 200 and 0 < taken < 200
     assert len(text.encode()) <= COPIED_MOST and text.splitlines()[-1].startswith(
         "reviews-v1-x  0199"
     )
     assert to_copy([]) == ("", 0, 0)
-    text, taken, every = to_copy([FOREIGN._replace(text="é" * 70_000)])
+    text, taken, every = to_copy([replace(FOREIGN, text="é" * 70_000)])
     assert (taken, every) == (1, 1) and COPIED_MOST - 1 <= len(text.encode()) <= COPIED_MOST
     assert to_copy([own_line("mark \x1b[2J")])[0] == "mark ^[[2J"
 

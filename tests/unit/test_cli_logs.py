@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from meshtui.cli import connect as opening
 from meshtui.cli import streams
@@ -236,7 +237,7 @@ def test_where_no_pod_can_be_read_the_status_is_that_of_the_failure(tail: Tail) 
 
 
 def test_escape_codes_in_a_line_do_nothing(tail: Tail, capsys: pytest.CaptureFixture[str]) -> None:
-    tail.give(FOREIGN._replace(text="\x1b]0;pwned\x07"))
+    tail.give(replace(FOREIGN, text="\x1b]0;pwned\x07"))
     main(["logs", "reviews"])
     assert "\x1b" not in capsys.readouterr().out
 
@@ -246,7 +247,7 @@ def test_json_lines_hold_nothing_for_a_terminal_and_nothing_that_is_no_utf8(
 ) -> None:
     path = "/é\ud800\x9b31m\u202e\U000e0041"
     text = json.dumps({"start_time": "t", "response_code": 200, "path": path})
-    tail.give(FOREIGN._replace(text=text), FOREIGN._replace(text="\x9b\x7f"))
+    tail.give(replace(FOREIGN, text=text), replace(FOREIGN, text="\x9b\x7f"))
     assert main(["logs", "reviews", "-o", "json"]) == 0
     out = capsys.readouterr().out
     out.encode()

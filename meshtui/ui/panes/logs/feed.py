@@ -23,7 +23,7 @@ QUIET_S = 1.0
 """After so long without a line the next is shown at once."""
 
 BATCH_MOST = 2_000
-FULL_S = 0.03
+FULL_S = 0.01
 TURN = 100
 """Lines read until others have their turn."""
 
