@@ -19,7 +19,7 @@ from textual.binding import Binding
 from textual.content import Content
 from textual.driver import Driver
 from textual.events import Event, Key
-from textual.filter import LineFilter
+from textual.filter import LineFilter, Monochrome
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 from textual.worker import WorkerFailed
@@ -85,6 +85,8 @@ class MeshtuiApp(App[int]):
         self.cockpit = cockpit
         self._badges = badges
         self.mouse = mouse
+        if self.no_color:
+            self._without_colours()
         self._ascii: list[LineFilter] = []
         if ascii_only:
             from meshtui.ui.widgets.ascii import AsciiFilter
@@ -116,6 +118,12 @@ class MeshtuiApp(App[int]):
             self._wanted_theme = DEFAULT
         if self.get_theme(self._wanted_theme) is not None:
             self.theme = self._wanted_theme
+
+    def _without_colours(self) -> None:
+        """NO_COLOR: greys in which what fails stands out; the sixteen of a terminal have none."""
+        from meshtui.ui.widgets.greys import Greys
+
+        self._filters = [Greys() if isinstance(one, Monochrome) else one for one in self._filters]
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """With plain ASCII as the last of them, where that is wanted."""

@@ -152,8 +152,14 @@ def _open(row: BreakerRow) -> Words:
 def _ejected(row: BreakerRow) -> Words:
     if not row.detection:
         return Words("no outlier detection")
-    times = "" if row.ejections is None else f", {row.ejections} times since"
-    return Words(f"{row.ejected} of {row.endpoints} now{times}", bool(row.ejected))
+    return Words(f"{row.ejected} of {row.endpoints} now{_since(row.ejections)}", bool(row.ejected))
+
+
+def _since(ejections: int | None) -> str:
+    """How often since the load began; nothing where that is not known."""
+    if ejections is None:
+        return ""
+    return {0: ", never since", 1: ", once since"}.get(ejections, f", {ejections} times since")
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from meshtui.diagnosis.logged_paths import FailingPath, LoggedPaths, failing_paths, was_logged
 from meshtui.mesh.courses import callers_seen
-from meshtui.mesh.judging import failing_codes
+from meshtui.mesh.judging import ONLY_ERRORS, failing_codes
 from meshtui.mesh.model import Pod
 from meshtui.mesh.pod_health import restarts
 from meshtui.mesh.pod_status import stamp
@@ -36,7 +36,7 @@ from meshtui.ui.table.marks import whole_marks
 from meshtui.ui.table.outline import version_name
 from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_line, fit_middle, span, wrapped
 
-LEAST_LINES, MOST_LINES = 8, 36
+LEAST_LINES, MOST_LINES = 8, 48
 """Lines, the title included, from which it is worth showing, and that it has at most."""
 
 LEAST_WIDTH = 60
@@ -73,7 +73,8 @@ def chart_column(
 ) -> Sequence[Line]:
     """The left one: what it was, over time. `course` is what the picture calls the version."""
     width, height = size
-    return _charts(version, course or version.version, picture, (left_of(width), height), now)
+    name = course or version.version
+    return _charts(version, name, picture, (left_of(width), height), now, width)
 
 
 def side_column(
@@ -92,7 +93,7 @@ def side_column(
     `window_s` how long its numbers speak of.
     """
     room = width - left_of(width) - GAP
-    told = [] if stale else [line for text in why for line in wrapped(text, room, "text")]
+    told = [] if stale else _told(why, version.state, room)
     causes = _causes(version.caller, stale, window_s)
     logged = _paths(version, paths, now, room) if fails(version) else []
     return [*told, *causes, *logged, BLANK, *_pods(version.members, now, room)]
@@ -118,17 +119,29 @@ def service_lines(
     """Why it has its state, what is unusual about it and when that ends, its rule, who calls."""
     width, height = size
     left = max(left_of(width), min(RULE_WIDTH, width - CALLER_WIDTH - GAP))
-    told = [line for text in why for line in wrapped(text, left, "text")]
+    told = _told(why, view.state, left)
     told += [line for mark in whole_marks(view, notes) for line in wrapped(mark, left, "warning")]
     return beside([*told, *_rule(view, left)], _callers(view, sample), left, width)[:height]
 
 
+def _told(why: Sequence[str], state: str, width: int) -> list[Line]:
+    """Why it has its state, in the colour of that; what is said beside it is plain."""
+    role = "failing" if state == ONLY_ERRORS else state
+    roles = (role, *["text"] * len(why))
+    return [
+        line for text, one in zip(why, roles, strict=False) for line in wrapped(text, width, one)
+    ]
+
+
 def beside(left: Sequence[Line], right: Sequence[Line], cells: int, width: int) -> list[Line]:
-    """Two columns of lines; the left one has `cells` of the width."""
+    """Two columns of lines; the left one has `cells` of the width, and all where it is alone."""
     lines = []
     for number in range(max(len(left), len(right))):
         one = left[number] if number < len(left) else BLANK
-        other = right[number] if number < len(right) else BLANK
+        other = right[number] if number < len(right) else ()
+        if not other:
+            lines.append(fit_line(one, width))
+            continue
         room = max(width - cells - GAP, 0)
         lines.append((*fit_line(one, cells), Span(" " * GAP), *fit_line(other, room)))
     return lines
@@ -140,6 +153,7 @@ def _charts(
     picture: Picture | None,
     size: tuple[int, int],
     now: float,
+    notes_width: int,
 ) -> list[Line]:
     """Without a letter, a name and numbers: the row that is selected has them."""
     names = {course: version_name(version)}
@@ -148,7 +162,7 @@ def _charts(
     if picture is None or not own or not own[0].course:
         return [(Span("nothing was measured of it yet", "muted"),)]
     only = replace(picture, courses={course: own[0].course})
-    return chart_lines(only, ChartStyle(), own, size, now)
+    return chart_lines(only, ChartStyle(), own, size, now, notes_width=notes_width)
 
 
 def _causes(signals: Signals | None, stale: bool, window_s: float) -> list[Line]:
@@ -209,24 +223,34 @@ def _most(counts: Mapping[str, float], signals: Signals, role: str) -> list[Line
 def _pods(pods: Sequence[Pod], now: float, width: int) -> list[Line]:
     """Those that restarted or do not serve come first."""
     ordered = sorted(pods, key=lambda pod: (pod.serving, -restarts(pod), pod.name))
-    lines: list[Line] = [(Span(f"pods {len(pods)}", "muted"),)]
+    none = " · no restarts" if ordered and not any(map(restarts, ordered)) else ""
+    lines: list[Line] = [(Span(f"pods {len(pods)}{none}", "muted"),)]
     longest = max((cell_len(pod.name) for pod in ordered[:MOST_PODS]), default=0)
-    name = max(min(longest, width - 24), 10)
+    again = {pod.name: _again(restarts(pod)) for pod in ordered[:MOST_PODS]}
+    wide = max((cell_len(words) for words in again.values()), default=0)
+    name = max(min(longest, width - 2 - wide - AGE), 10)
     for pod in ordered[:MOST_PODS]:
-        count, made = restarts(pod), stamp(pod.created)
-        age = "?" if made is None else human_duration(now - made)
-        again = f"restarts {count}"
+        made = stamp(pod.created)
+        age = "age ?" if made is None else human_duration(now - made)
         lines.append(
             (
                 Span("● " if pod.serving else "✖ ", "ok" if pod.serving else "failing"),
                 Span(fit_middle(pod.name, name), "text"),
-                Span(f"  {again:<12}", "warning" if count else "muted"),
-                Span(f"{age:>7}", "muted"),
+                Span(f"{again[pod.name]:<{wide}}", "warning"),
+                Span(f"{age:>{AGE}}", "muted"),
             )
         )
     if len(ordered) > MOST_PODS:
         lines.append((Span(key_of("pods"), "key"), Span(f" all {len(ordered)}", "muted")))
     return lines
+
+
+def _again(count: int) -> str:
+    return f"  {count} restart{'s' if count > 1 else ''}" if count else ""
+
+
+AGE = 9
+"""Cells of a pod's age, the blanks before it included."""
 
 
 def _rule(view: ServiceView, width: int) -> list[Line]:

@@ -119,12 +119,13 @@ def owner_of(callee: Callee, edge: Edge | None = None) -> str:
     return "\x00".join(parts)
 
 
-def drawn(callee: Callee, edges: Sequence[Edge], drawing: Drawing, peak: float) -> list[Picked]:
+def drawn(
+    callee: Callee, edges: Sequence[Edge], drawing: Drawing, peak: float, columns: Columns
+) -> list[Picked]:
     """A line for each edge; `peak` is the highest rate of all that are drawn."""
     by_caller = len({_client(edge) for edge in edges}) <= len({_version(edge) for edge in edges})
     root, leaf = (_client, _version) if by_caller else (_version, _client)
     order = {name: place for place, name in enumerate(dict.fromkeys(map(root, edges)))}
-    columns = _columns(edges, drawing)
     lines: list[Picked] = []
     seen: set[object] = set()
     for _, group in groupby(sorted(edges, key=lambda edge: order[root(edge)]), root):
@@ -145,8 +146,8 @@ def _version(edge: Edge) -> object:
     return edge.version
 
 
-def _columns(edges: Sequence[Edge], drawing: Drawing) -> Columns:
-    """The same words on all lines: what is below each other can be compared."""
+def columns_of(edges: Sequence[Edge], drawing: Drawing) -> Columns:
+    """The same words on all lines of a drawing: what is below each other can be compared."""
     counted = [edge for edge in edges if edge.signals is not None and edge.state != NO_TRAFFIC]
     rate = max((len(rate_words(edge.signals)) for edge in counted), default=0)
     errors = max((len(_errors_of(edge)) for edge in counted), default=0)

@@ -12,7 +12,15 @@ from meshtui.mesh.judging import NOT_KNOWN
 from meshtui.mesh.model import Rule, ServiceKey
 from meshtui.mesh.text import clean
 from meshtui.mesh.view import marks_of
-from meshtui.ui.panes.graphedges import Drawing, drawn, owner_of, pointer, rate_words, role_of
+from meshtui.ui.panes.graphedges import (
+    Drawing,
+    columns_of,
+    drawn,
+    owner_of,
+    pointer,
+    rate_words,
+    role_of,
+)
 from meshtui.ui.table import numbers
 from meshtui.ui.table.cells import SIGNS
 from meshtui.ui.widgets.item_list import Picked
@@ -30,9 +38,15 @@ def graph_lines(graph: Graph, drawing: Drawing) -> list[Picked]:
     """All lines, none wider than the drawing; every edge is drawn, or counted."""
     shown, rest = graph.callees[:MOST_SERVICES], graph.callees[MOST_SERVICES:]
     peak = max((edge.rps for callee in shown for edge in callee.edges), default=0.0)
+    most = MOST_OF_ONE if graph.centre is None else MOST_EDGES
+    chosen = [_chosen(callee.edges, most) for callee in shown]
+    columns = columns_of([edge for edges, _ in chosen for edge in edges], drawing)
     lines: list[Picked] = []
-    for callee in shown:
-        lines += [*_callee(callee, graph, drawing, peak), Picked(BLANK)]
+    for callee, (edges, left_out) in zip(shown, chosen, strict=True):
+        lines.append(Picked(_head(callee, graph, drawing), owner_of(callee)))
+        lines += map(Picked, _rules(callee, drawing))
+        lines += drawn(callee, edges, drawing, peak, columns)
+        lines += [*_after(callee, left_out, drawing), Picked(BLANK)]
     if rest:
         edges = [edge for callee in rest for edge in callee.edges]
         words = f"{len(rest):,} more services, {_counted(edges)}"
@@ -53,14 +67,9 @@ def _counted(edges: Sequence[Edge]) -> str:
     return f"{len(edges):,} more edges, {sum(edge.rps for edge in edges):.1f} requests/s"
 
 
-def _callee(callee: Callee, graph: Graph, drawing: Drawing, peak: float) -> list[Picked]:
-    """A service: its name, its rules, its edges, and what is not drawn of it."""
-    most = MOST_OF_ONE if graph.centre is None else MOST_EDGES
-    edges, left_out = _chosen(callee.edges, most)
-    lines = [Picked(_head(callee, graph, drawing), owner_of(callee))]
-    lines += map(Picked, _rules(callee, drawing))
-    lines += drawn(callee, edges, drawing, peak)
-    lines += map(Picked, _uncalled(callee, drawing))
+def _after(callee: Callee, left_out: Sequence[Edge], drawing: Drawing) -> list[Picked]:
+    """Below the edges of a service: what is not drawn of it."""
+    lines = list(map(Picked, _uncalled(callee, drawing)))
     notes = [_counted(left_out)] if left_out else []
     notes += [f"{callee.others} more callers"] if callee.others else []
     notes += [] if callee.edges else [_nobody(callee)]

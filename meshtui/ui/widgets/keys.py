@@ -66,7 +66,7 @@ def keys_line(actions: Iterable[Action], now: Situation, width: int) -> Line:
 
     What may not be done is in brackets, dimmed.
     """
-    room = width - 1 + width_of([GAP, DIVIDER])
+    room = width - 2 + width_of([GAP, DIVIDER])
     sections: dict[int, list[Line]] = {}
     for action in actions:
         entry = _entry(action, bool(action.forbidden(now)))
@@ -79,7 +79,7 @@ def keys_line(actions: Iterable[Action], now: Situation, width: int) -> Line:
     for number in sorted(sections):
         pieces += [DIVIDER] if len(pieces) > 1 else []
         pieces += [piece for entry in sections[number] for piece in entry]
-    return fit_line(tuple(pieces), width)
+    return fit_line(tuple(pieces[:-1] if pieces[-1] is GAP else pieces), width)
 
 
 def _section(action: Action) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
@@ -99,10 +100,14 @@ def fit_line(pieces: Line, width: int) -> Line:
     return (*pieces, Span(" " * left)) if left else pieces
 
 
+LEAST_CUT = 4
+"""Characters of a piece below which it tells nothing: `503 …` and not `503 · >…`."""
+
+
 def _ended(whole: list[Span], cut: Span, left: int) -> Line:
     """As much of `cut` as fits; where that is nothing, what would have led to it goes, too."""
     text = fit(cut.text, left)
-    if text.strip(f" {ELLIPSIS}"):
+    if len(text.strip(f" {ELLIPSIS}")) >= (LEAST_CUT if whole else 1):
         return *whole, Span(text, cut.role)
     while whole and not whole[-1].text.strip(JOINTS) and whole[-1].text.strip():
         left += cell_len(whole.pop().text)
@@ -158,16 +163,21 @@ def _segments(piece: Span, styles: Styles, ground: Style) -> Iterable[Segment]:
         yield Segment(text, ground)
 
 
+UNIT, GLUE = re.compile(r"(?<=\d) (?=(?:%|ms|s)(?!\w))"), "\u00a0"
+"""A blank that no line is broken at: `10 %` is one word."""
+
+
 def wrapped(text: str, width: int, role: str = "", indent: str = "") -> list[Line]:
     """`text` (from outside or not) broken at spaces into lines of at most `width` cells."""
     room = max(width - cell_len(indent), 8)
     lines: list[str] = []
     current = ""
-    for word in clean(text, LIMIT).split(" "):
+    for word in UNIT.sub(GLUE, clean(text, LIMIT)).split(" "):
         joined = f"{current} {word}" if current else word
         if cell_len(joined) <= room or not current:
             current = joined
         else:
             lines.append(current)
             current = word
-    return [(Span(indent + part, role),) for part in [*lines, current]]
+    parts = (part.replace(GLUE, " ") for part in [*lines, current])
+    return [(Span(indent + part, role),) for part in parts]

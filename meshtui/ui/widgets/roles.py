@@ -132,11 +132,13 @@ def styles(variables: Mapping[str, str]) -> Styles:
 def _style(
     variables: Mapping[str, str], role: str, text: str, ground: str, attributes: str
 ) -> Style:
-    below = _colour(variables, ground)
+    below, above = _colour(variables, ground), _colour(variables, text)
+    # Terminals make a bold black of the sixteen a grey, which cannot be read on a loud ground.
+    grey = "bold" in attributes and above is not None and above.number == 0
     return Style(
-        color=_colour(variables, text),
+        color=above,
         bgcolor=below,
-        bold=True if "bold" in attributes else None,
+        bold=True if "bold" in attributes and not grey else None,
         underline=True if "underline" in attributes else None,
         reverse=True if "cursor" in role and below is not None and below.is_default else None,
     )

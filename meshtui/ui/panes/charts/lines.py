@@ -108,12 +108,15 @@ def chart_lines(
     versions: Sequence[Version],
     size: tuple[int, int],
     now: float,
+    *,
+    notes_width: int = 0,
 ) -> list[Line]:
-    """Exactly as many lines as `size` (width, height) has, or fewer."""
+    """Exactly as many lines as `size` (width, height) has, or fewer; what the marks mean may be
+    wider than the charts."""
     width, height = size
     cells = cells_of(width)
     marks = marked(picture, cells)
-    notes = legend(picture, marks, width, _most_notes(height))
+    notes = legend(picture, marks, notes_width or width, _most_notes(height))
     room = height - len(notes) - _AXIS
     measures = style.measures(room)
     lines: list[Line] = []

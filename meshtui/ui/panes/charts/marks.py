@@ -9,7 +9,7 @@ from meshtui.dataclass import dataclass
 from meshtui.mesh.time_series import DOTS, RANGES, Grid
 from meshtui.operations.look.charts import Mark, Picture
 from meshtui.ui.panes.charts.scale import Tick, ticks
-from meshtui.ui.widgets.paint import Line, Span, fit_line, span
+from meshtui.ui.widgets.paint import Line, Span, both_ends, fit_line, span
 
 MOST = 9
 """Changes that have a number; older ones are marked without."""
@@ -35,12 +35,17 @@ def marked(picture: Picture, cells: int) -> Marked:
 
 
 def legend(picture: Picture, marks: Marked, width: int, most: int) -> list[Line]:
-    """What each number stands for, the newest where there is not room for all."""
+    """What each number stands for; the newest where there is not room for all, and how many
+    older ones there are."""
     if picture.marks_trouble and most:
         words = f"✖ changes are not known: {picture.marks_trouble}"
         return [fit_line((span(words, "warning"),), width)]
     shown = marks.numbered[-most:] if most else ()
-    return [fit_line(_note(number, mark), width) for number, mark in shown]
+    lines = [fit_line(_note(number, mark), width) for number, mark in shown]
+    older = len(picture.marks) - len(shown)
+    if lines and older:
+        lines[0] = both_ends(_note(*shown[0]), (Span(f"{older} older", "muted"),), width)
+    return lines
 
 
 def _note(number: str, mark: Mark) -> Line:

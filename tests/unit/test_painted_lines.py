@@ -1,0 +1,96 @@
+"""What is cut says so and tells something; nothing touches the edge; numbers keep their unit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from meshtui.mesh.graph import Callee, Graph
+from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.signals import Signals
+from meshtui.mesh.time_series import Grid
+from meshtui.mesh.view import service_views
+from meshtui.operations.look.charts import Mark, Picture
+from meshtui.operations.request.load_words import _since
+from meshtui.ui.actions.registry import footer
+from meshtui.ui.actions.situation import Situation
+from meshtui.ui.main.detailtext import side_column
+from meshtui.ui.panes.charts.marks import legend, marked
+from meshtui.ui.widgets.keys import keys_line
+from meshtui.ui.widgets.paint import Line, Span, fit_line, width_of, wrapped
+from tests.ui import bookinfo
+from tests.ui.fake import NOW
+from tests.ui.test_graph_lines import edge, texts
+
+
+def text_of(line: Line) -> str:
+    return "".join(piece.text for piece in line)
+
+
+@pytest.mark.parametrize("width", range(12, 40))
+def test_a_number_stays_with_its_unit(width: int) -> None:
+    lines = wrapped("failing: 31 % of 29 requests fail; 10 % is the limit, 5 ms or 2 s", width)
+    shown = [text_of(line) for line in lines]
+    assert " ".join(shown).endswith("10 % is the limit, 5 ms or 2 s")
+    assert max(map(len, shown)) <= width
+    assert not any(line.startswith(("%", "ms", "s ")) for line in shown)
+
+
+def test_a_mark_of_which_nothing_can_be_told_is_left_out() -> None:
+    marks = (Span("503", "muted"), Span(" · ", "faint"), Span(">100ms", "slow"))
+    assert [text_of(fit_line(marks, n)).rstrip() for n in range(5, 11)] == ["503…"] * 6
+    assert text_of(fit_line(marks, 12)) == "503 · >100ms"
+
+
+@pytest.mark.parametrize("width", range(20, 221))
+def test_the_keys_leave_a_cell_at_each_edge_and_none_is_cut(width: int) -> None:
+    line = text_of(keys_line(footer(Situation()), Situation(), width))
+    assert line.startswith(" ") and len(line) <= width
+    assert "…" not in line and (len(line) < width or line.endswith(" "))
+
+
+def test_marks_that_have_no_line_are_counted() -> None:
+    grid = Grid(NOW, 1.0, 100)
+    changes = tuple(Mark(NOW - 90.0 + 10 * n, "shift", f"v1 {n}", "ann") for n in range(6))
+    picture = Picture(ServiceKey("bookinfo", "reviews"), grid, marks=changes)
+    lines = legend(picture, marked(picture, 50), 60, 4)
+    assert [width_of(line) <= 60 for line in lines] == [True] * 4
+    assert text_of(lines[0]).endswith(" 2 older") and "older" not in text_of(lines[1])
+    assert "older" not in text_of(legend(picture, marked(picture, 50), 60, 6)[0])
+
+
+def test_edges_of_all_services_of_a_graph_stand_below_each_other() -> None:
+    failing = edge(signals=Signals(8.0, 0.8, 0.251), state="failing")
+    callees = tuple(
+        Callee(ServiceKey("bookinfo", name), "Service", (one,))
+        for name, one in (("reviews", failing), ("ratings", edge(requests=6.4)))
+    )
+    lines = [line for line in texts(Graph(callees, None)) if "mTLS" in line]
+    assert len(lines) == 2
+    for word in ("/s", "%", "http", "mTLS"):
+        assert len({line.find(word) for line in lines}) == 1, word
+
+
+@pytest.mark.parametrize(
+    ("restarts", "said"), [(0, "no restarts"), (1, "1 restart"), (4, "4 restarts")]
+)
+def test_restarts_take_room_from_a_pods_name_only_where_there_are_any(
+    restarts: int, said: str
+) -> None:
+    mesh = bookinfo.mesh_of(bookinfo.objects())
+    view = next(v for v in service_views(mesh, None) if v.key.name == "reviews")
+    pods = tuple(replace(pod, restarts=restarts) for pod in view.versions[0].members)
+    version = replace(view.versions[0], members=pods)
+    lines = [text_of(line) for line in side_column(version, 100, NOW)]
+    assert any(said in line for line in lines)
+    name = pods[0].name
+    assert any(name in line for line in lines) is (restarts == 0)
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(None, ""), (0, ", never since"), (1, ", once since"), (3, ", 3 times since")],
+)
+def test_ejections_are_counted_in_words(count: int | None, words: str) -> None:
+    assert _since(count) == words
