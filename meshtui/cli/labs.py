@@ -83,7 +83,7 @@ def _started(scenario: str) -> Iterator[RunningLab]:
     """A lab of its own; it takes seconds, and nobody should look at nothing meanwhile."""
     from meshtui.lab.process import spawn
 
-    output.note("meshtui: starting a mesh of eight Envoy proxies on this machine…")
+    output.note("meshtui: starting a mesh of seven Envoy proxies on this machine…")
     with spawn(scenario) as lab:
         yield lab
 

@@ -16,7 +16,7 @@ DEMO = Verb(
     (SCENARIO,),
     LAB,
     examples=(
-        Example("", "Bookinfo behind eight Envoys; version v3 of reviews fails."),
+        Example("", "Bookinfo behind seven Envoys; version v3 of reviews fails."),
         Example("--ascii", "The same without signs beyond ASCII."),
     ),
 )
