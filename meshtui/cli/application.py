@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from meshtui.paths import config_dir
 
 if TYPE_CHECKING:
     from meshtui.operations.options import Options
@@ -38,8 +42,17 @@ def app_of(arguments: argparse.Namespace, leaving: Leaving | None = None) -> Mes
         mouse=config.mouse or getattr(arguments, "mouse", False),
         leaving=leaving,
         welcome=getattr(arguments, "welcome", ()),
-        problems=[f"{problem}; read-only until that is right" for problem in chosen.problems],
+        problems=config_problems(chosen.problems),
     )
+
+
+def config_problems(problems: Sequence[str]) -> tuple[str, ...]:
+    """One line for the screen, where the hint must be seen: its folder `config path` tells."""
+    if not problems:
+        return ()
+    first, *others = (problem.replace(f"{config_dir()}{os.sep}", "") for problem in problems)
+    more = f"; {len(others)} more" if others else ""
+    return (f"{first}{more}; read-only until that is right",)
 
 
 def _unicode() -> bool:

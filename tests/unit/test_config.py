@@ -387,12 +387,26 @@ def test_a_file_that_cannot_be_read_is_such_a_problem(path: Path) -> None:
     assert "cannot be read" in found.problems[0]
 
 
-@pytest.mark.usefixtures("path")
-def test_the_screen_has_the_words(path: Path) -> None:
-    path.write_text("thme: x\n")
-    app = app_of(Namespace())
-    (problem,) = app._problems
-    assert problem.endswith("is it theme?; read-only until that is right")
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"thme: x\n", "config.yaml:1: unknown key thme: is it theme?; read-only"),
+        (b"naemspace: x\nfuture: 1\n", "config.yaml:1: unknown key naemspace: is it namespace?; 1"),
+        (b"a: [\n", "config.yaml:2: is not YAML"),
+        (
+            b"contexts:\n  prod:\n    thme: x\n",
+            "config.yaml:3: contexts: prod: unknown key thme: is",
+        ),
+        (b"\xff", "config.yaml cannot be read"),
+    ],
+)
+def test_the_screen_has_the_words_and_room_for_the_hint(
+    path: Path, text: bytes, words: str
+) -> None:
+    path.write_bytes(text)
+    (problem,) = app_of(Namespace())._problems
+    assert problem.startswith(words) and len(words) < 77
+    assert problem.endswith("; read-only until that is right")
 
 
 @pytest.mark.parametrize(
