@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from textual.widgets import Input
 
 from meshtui.changes.change import (
@@ -38,6 +40,7 @@ from meshtui.ui.main.commands import (
     names,
     parse_command,
 )
+from meshtui.ui.main.completing import Offered, completions
 from meshtui.ui.main.filters import parse_filter
 from tests.ui import bookinfo
 from tests.ui.driving import SMALL, Drive, driving
@@ -262,6 +265,60 @@ async def test_tab_completes_and_the_arrows_bring_back_what_was_typed() -> None:
         await reads(drive, "x")
         await typed(drive, "up", kind="slash")
         await reads(drive, "")
+
+
+THERE = Offered(
+    ("ratings", "reviews"), ("v1", "v2"), ("bookinfo", "shop"), ("lab", "other"), ("dusk", "snow")
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("sh", ["shift "]),
+        ("shor", ["shorter "]),
+        ("prom", ["promote "]),
+        ("shift ", ["shift v1=", "shift v2=", "shift rule "]),
+        ("shift v1=80 ", ["shift v1=80 v2=", "shift v1=80 rule "]),
+        ("promote v", ["promote v1 ", "promote v2 "]),
+        ("rollback to ", ["rollback to v1 ", "rollback to v2 "]),
+        ("mirror v2 p", ["mirror v2 percent "]),
+        ("breaker subset v2", ["breaker subset v2 "]),
+        ("fault del", ["fault delay ", "fault delay-percent "]),
+        ("fault delay 3s delay", ["fault delay 3s delay-percent "]),
+        ("fault o", ["fault off "]),
+        ("ns s", ["ns shop "]),
+        ("ctx ", ["ctx lab ", "ctx other "]),
+        ("theme d", ["theme dusk "]),
+        ("sort w", ["sort worst ", "sort weight "]),
+        ("view s", ["view server "]),
+        ("svc re", ["svc reviews "]),
+        ("frob x", []),
+        ("logs code:", []),
+        (" ", []),
+    ],
+)
+def test_what_a_line_may_become(line: str, words: list[str]) -> None:
+    assert list(completions(line, THERE)) == words
+
+
+@given(st.text("abfhiorstuv =1.[]", max_size=20))
+def test_what_a_line_may_become_begins_with_it(line: str) -> None:
+    found = completions(line, THERE)
+    assert all(one.lower().startswith(line.lower()) for one in found)
+    assert len(set(found)) == len(found)
+
+
+async def test_tab_completes_the_words_of_a_command_and_goes_through_them() -> None:
+    async with driving(size=SMALL) as drive:
+        await drive.go_to("reviews", "v3")
+        await typed(drive, *"sh")
+        line = drive.app.main.prompt.query_one("#prompt-text", Input)
+        for wanted in ("", "v1=", "v2=", "v3=", "rule ", "v1="):
+            await drive.press("tab")
+            await drive.until(lambda wanted=wanted: line.value == f"shift {wanted}")
+        await drive.press("7", "0", "enter")
+        await drive.armed()
 
 
 async def test_what_is_typed_after_a_slash_takes_the_place_of_the_last_filter() -> None:

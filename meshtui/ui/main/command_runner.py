@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
 from meshtui.changes.change import ClearBreaker, SetBreaker, Target
 from meshtui.dataclass import dataclass
-from meshtui.errors import NotFound, Refused, Usage
+from meshtui.errors import MeshtuiError, NotFound, Refused, Usage
 from meshtui.mesh.nearest import nearest_words
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.actions.registry import named, why_not
@@ -108,6 +109,23 @@ class CommandRunner:
                 self._host.run_action_by_id(action)
             case None:
                 return
+
+    def completions(self, line: str) -> tuple[str, ...]:
+        """What the line may become at Tab."""
+        from meshtui.ui.main.completing import Offered, completions
+
+        view = self._table.view
+        contexts: tuple[str, ...] = ()
+        with suppress(MeshtuiError):  # where nothing is connected yet
+            contexts = self._cockpit.contexts()
+        there = Offered(
+            tuple(sorted({one.key.name for one in self._rule_choice.services})),
+            tuple(version.label for version in view.versions if version.version) if view else (),
+            tuple(dict.fromkeys((*self._rule_choice.recent, *self._rule_choice.namespaces))),
+            contexts,
+            tuple(sorted(self._host.app.available_themes)),
+        )
+        return completions(line, there)
 
     @property
     def trace_words(self) -> str:

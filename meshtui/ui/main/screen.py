@@ -30,7 +30,6 @@ from meshtui.ui.main.change_desk import ChangeDesk
 from meshtui.ui.main.change_handlers import ChangeHandlers
 from meshtui.ui.main.circumstances import situation_of
 from meshtui.ui.main.command_runner import CommandRunner
-from meshtui.ui.main.commands import names
 from meshtui.ui.main.detail import Detail, Row
 from meshtui.ui.main.drafts import Drafts
 from meshtui.ui.main.external_editor import ExternalEditor
@@ -165,7 +164,7 @@ class MainScreen(Screen[None]):
             yield self.keys_line
 
     def on_mount(self) -> None:
-        self.prompt.known = names()
+        self.prompt.completions = self.commands.completions
         self.table.focus()
         for problem in self._key_problems:
             self.status_later(problem)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import takewhile
 
 from textual import events
@@ -11,6 +11,13 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Label
+
+Completions = Callable[[str], Sequence[str]]
+
+
+def _none(_: str) -> Sequence[str]:
+    return ()
+
 
 MOST = 50
 """Filters and commands that are remembered, of each kind."""
@@ -45,8 +52,8 @@ class Prompt(Horizontal):
     def __init__(self) -> None:
         super().__init__(id="prompt")
         self.kind = ""
-        self.known: Sequence[str] = ()
-        """What the first word of a command may be."""
+        self.completions: Completions = _none
+        """What a command may become by its last word."""
 
         self._typed_before: dict[str, tuple[str, ...]] = {}
         self._kind = Label("", id="prompt-kind", markup=False)
@@ -66,7 +73,8 @@ class Prompt(Horizontal):
         typed.cursor_position = len(text)
         if kind == "/":  # what is typed now takes the place of the last; an arrow key keeps it
             typed.action_select_all()
-        typed.begin(self.known if kind == ":" else (), self._typed_before.get(kind, ()))
+        complete = self.completions if kind == ":" else _none
+        typed.begin(complete, self._typed_before.get(kind, ()))
         self.screen.set_focus(typed)
 
     def close(self) -> None:
@@ -113,16 +121,18 @@ class Line(Input):
         super().__init__(id=id, select_on_focus=False)
         self._ended = self._passing = False
         self._ahead: list[events.Key] = []
-        self._known: Sequence[str] = ()
+        self._completions: Completions = _none
+        self._turned: Sequence[str] = ()
         self._before: Sequence[str] = ()
         self._at = 0
         self._draft = ""
 
-    def begin(self, known: Sequence[str], before: Sequence[str]) -> None:
-        """`known`: what the first word may be; `before`: what was typed before, the last last."""
+    def begin(self, completions: Completions, before: Sequence[str]) -> None:
+        """`before`: what was typed before, the last last."""
         self._ended = self._passing = False
         self._ahead.clear()
-        self._known, self._before, self._at = known, before, len(before)
+        self._completions, self._turned = completions, ()
+        self._before, self._at = before, len(before)
 
     def pass_on(self) -> None:
         """Called when the focus is elsewhere: what is still on its way here goes there, too."""
@@ -166,14 +176,20 @@ class Line(Input):
         self._put(self._before[self._at] if self._at < len(self._before) else self._draft)
 
     def action_complete(self) -> None:
-        """The first word as far as it can only be one."""
-        found = [name for name in self._known if name.startswith(self.value)]
+        """The last word as far as it can only be one; again: one after the other of what it may
+        be."""
+        if self.value in self._turned:
+            place = self._turned.index(self.value) + 1
+            self._put(self._turned[place % len(self._turned)])
+            return
+        found = self._completions(self.value)
         columns = takewhile(lambda letters: len(set(letters)) == 1, zip(*found, strict=False))
         common = "".join(letters[0] for letters in columns)
-        if len(found) == 1:
-            self._put(f"{found[0]} ")
-        elif len(common) > len(self.value):
+        if len(common) > len(self.value):
             self._put(common)
+        elif len(found) > 1:
+            self._turned = found
+            self._put(found[0])
 
     def _put(self, text: str) -> None:
         self.value = text
