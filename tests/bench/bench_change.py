@@ -10,13 +10,11 @@ is given in round trips, too.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import ExitStack
@@ -28,6 +26,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.operations.live import LiveCockpit
 from meshtui.operations.options import Options
 from meshtui.operations.types import ProgressStep
+from tests.bench import said
 from tests.bench.bad_line import through
 from tests.bench.count_commands import lab
 from tests.bench.synthetic import objects
@@ -94,7 +93,7 @@ async def compared(kubeconfig: Path, rounds: int) -> tuple[list[float], list[flo
     return own, theirs
 
 
-def figures(services: int, rounds: int, line: str) -> dict[str, float]:
+def figures(services: int, rounds: int, line: str) -> said.Figures:
     with ExitStack() as stack:
         kubeconfig = stack.enter_context(lab(services))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -109,17 +108,5 @@ def figures(services: int, rounds: int, line: str) -> dict[str, float]:
     return found | ({"round trips": here / float(trip_ms)} if line else {})
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--services", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--line", default="", metavar="MS[,PERCENT]")
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    found = figures(given.services, given.rounds, given.line)
-    words = ", ".join(f"{what} {value:.2f}" for what, value in found.items())
-    sys.stdout.write(f"{json.dumps(found) if given.json else words}\n")
-
-
 if __name__ == "__main__":
-    main()
+    said.run(__doc__, figures, services=100, rounds=7, line="")

@@ -1,6 +1,6 @@
 """What a tick costs to show in which all rows change, beside Textual's own DataTable.
 
-`python -m tests.bench.bench_paint [TICKS]`: 1,000 services of three versions each, a terminal of
+`python -m tests.bench.bench_paint [--ticks 7]`: 1,000 services of three versions each, a terminal of
 160 by 48. Medians of the CPU time from new numbers to what is written to the terminal: our table
 is fed, DataTable gets `update_cell` for the eight numbers of each of 3,000 rows. Then the bytes of
 such a tick, of one in which two services in sight change, and of a full repaint.
@@ -8,10 +8,8 @@ such a tick, of one in which two services in sight change, and of a full repaint
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
-import json
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,6 +26,7 @@ from meshtui.mesh.signals import Signals
 from meshtui.mesh.view import ServiceView
 from meshtui.ui import garbage
 from meshtui.ui.terminal.cells import TerminalCells
+from tests.bench import said
 from tests.ui.big import big_objects
 from tests.ui.driving import LARGE, driving
 from tests.ui.fake import FakeCockpit
@@ -140,24 +139,15 @@ async def ours(ticks: int) -> tuple[Sequence[float], dict[str, int]]:
         return times, sizes
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("ticks", type=int, nargs="?", default=7)
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
+def figures(ticks: int) -> said.Figures:
     gc.set_threshold(garbage.YOUNG, garbage.MIDDLE, garbage.NEVER)  # as the screen does
-    peer = asyncio.run(theirs(given.ticks))
-    own, sizes = asyncio.run(ours(given.ticks))
+    peer = asyncio.run(theirs(ticks))
+    own, sizes = asyncio.run(ours(ticks))
     here, there = statistics.median(own), statistics.median(peer)
     found = {f"{ROWS} rows changed, ms of CPU": here, "DataTable.update_cell, ms of CPU": there}
     found |= {"ratio": here / there, **{f"{name}, bytes": float(n) for name, n in sizes.items()}}
-    found["six rows by a full repaint"] = sizes["six rows"] / sizes["a full repaint"]
-    if given.json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        print(f"{name}: {value:.3f}" if value < 10 else f"{name}: {value:.0f}")
+    return found | {"six rows by a full repaint": sizes["six rows"] / sizes["a full repaint"]}
 
 
 if __name__ == "__main__":
-    main()
+    said.run(__doc__, figures, ticks=7)

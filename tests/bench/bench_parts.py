@@ -28,10 +28,10 @@ class Part:
 
 
 PARTS = (
-    Part("first paint", ("bench_start", "9"), 60, {"ratio": 1.2}),
+    Part("first paint", ("bench_start", "--rounds", "9"), 60, {"ratio": 1.2}),
     Part(
         "a tick of 3,000 rows",
-        ("bench_paint", "5"),
+        ("bench_paint", "--ticks", "5"),
         120,
         {"ratio": 0.1, "six rows, bytes": 2048, "six rows by a full repaint": 0.1},
     ),
@@ -47,6 +47,7 @@ PARTS = (
         90,
         {"lines not accounted for": 0, "late, most, ms": 30},
     ),
+    Part("90,000 lines of nine proxies", ("bench_stern",), 300),
     Part("1,000 x 3 routes of a proxy", ("bench_routes",), 90, {"ratio": 1.5}),
     Part("a change", ("bench_change",), 90, {"ratio": 0.2}),
     Part(

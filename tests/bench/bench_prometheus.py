@@ -7,11 +7,9 @@ to a sample's signals, beside `json.loads` of the same bytes; medians of millise
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +19,7 @@ from meshtui.metrics.prometheus import _summed
 from meshtui.metrics.prometheus_result import parse
 from meshtui.metrics.prometheus_series import KnownSeries
 from meshtui.ui import garbage
+from tests.bench import said
 from tests.bench.prometheus_answers import large
 
 KNOWN = KnownSeries()
@@ -42,7 +41,7 @@ def spent_ms(work: Callable[[], object], rounds: int) -> float:
     return statistics.median(found)
 
 
-def figures(services: int, rounds: int) -> dict[str, float]:
+def figures(services: int, rounds: int) -> said.Figures:
     gc.set_threshold(garbage.YOUNG, garbage.MIDDLE, garbage.NEVER)  # as the screen does
     answers = [large(services, kind, 0) for kind in ("requests", "durations")]
     counted = len(taken_in(*answers).caller)
@@ -55,16 +54,5 @@ def figures(services: int, rounds: int) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--services", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    found = figures(given.services, given.rounds)
-    shown = ", ".join(f"{what} {value:.0f}" for what, value in found.items())
-    sys.stdout.write(f"{json.dumps(found) if given.json else shown}\n")
-
-
 if __name__ == "__main__":
-    main()
+    said.run(__doc__, figures, services=1000, rounds=5)

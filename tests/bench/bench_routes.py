@@ -7,13 +7,11 @@ until the answer is there, and from asking until the pane has laid out a screen 
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -30,6 +28,7 @@ from meshtui.mesh.model import Pod
 from meshtui.operations.proxies.proxy_reads import ROUTES, ProxyReads
 from meshtui.ui import garbage
 from meshtui.ui.panes.proxies.table import table_of
+from tests.bench import said
 
 WIDTH, LINES, UP_S = 158, 40, 60.0
 
@@ -140,7 +139,7 @@ def took_ms(work: Callable[[], object], rounds: int) -> float:
     return statistics.median(found)
 
 
-def figures(services: int, rounds: int) -> dict[str, float]:
+def figures(services: int, rounds: int) -> said.Figures:
     pod = Pod("default", "bench")
     gc.set_threshold(garbage.YOUNG, garbage.MIDDLE, garbage.NEVER)  # as the screen does
     with envoy(services) as url:
@@ -152,16 +151,5 @@ def figures(services: int, rounds: int) -> dict[str, float]:
     return {"Envoy's own, ms": bare, "on the screen, ms": own, "ratio": own / bare}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--services", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    found = figures(given.services, given.rounds)
-    words = ", ".join(f"{what} {value:.2f}" for what, value in found.items())
-    sys.stdout.write(f"{json.dumps(found) if given.json else words}\n")
-
-
 if __name__ == "__main__":
-    main()
+    said.run(__doc__, figures, services=1000, rounds=5)

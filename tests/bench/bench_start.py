@@ -1,13 +1,11 @@
 """Time from the start of the process to the first paint, beside a bare Textual app.
 
-`python -m tests.bench.bench_start [ROUNDS]`: medians, alternating, and their ratio.
+`python -m tests.bench.bench_start [--rounds 9]`: medians, alternating, and their ratio.
 """
 
 from __future__ import annotations
 
-import argparse
 import fcntl
-import json
 import os
 import pty
 import select
@@ -17,6 +15,8 @@ import subprocess
 import sys
 import termios
 import time
+
+from tests.bench import said
 
 BARE = """
 from textual.app import App
@@ -59,7 +59,7 @@ def first_paint(arguments: list[str], marker: bytes) -> float:
         os.close(master)
 
 
-def figures(rounds: int) -> dict[str, float]:
+def figures(rounds: int) -> said.Figures:
     """Medians of milliseconds, and their ratio."""
     times: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for _ in range(rounds):
@@ -69,15 +69,5 @@ def figures(rounds: int) -> dict[str, float]:
     return found | {"ratio": found["meshtui, ms"] / found["bare textual, ms"]}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rounds", type=int, nargs="?", default=9)
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    found = figures(given.rounds)
-    words = ", ".join(f"{what} {value:.2f}" for what, value in found.items())
-    sys.stdout.write(f"{json.dumps(found) if given.json else words}\n")
-
-
 if __name__ == "__main__":
-    main()
+    said.run(__doc__, figures, rounds=9)

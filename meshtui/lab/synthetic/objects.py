@@ -156,6 +156,7 @@ def _status(known: str, address: str) -> Obj:
         "containerStatuses": [
             {
                 "name": name,
+                "containerID": f"containerd://{number}{known[1:]}",
                 "image": "example.com/app:1",
                 "imageID": f"example.com/app@sha256:{known}",
                 "ready": True,
@@ -163,6 +164,6 @@ def _status(known: str, address: str) -> Obj:
                 "started": True,
                 "state": {"running": {"startedAt": since}},
             }
-            for name in ("app", "istio-proxy")
+            for number, name in enumerate(("app", "istio-proxy"))
         ],
     }
