@@ -1,6 +1,6 @@
 """What a tick costs to show in which all rows change, beside Textual's own DataTable.
 
-`python -m tests.bench.bench_paint [--ticks 7]`: 1,000 services of three versions each, a terminal of
+`python -m tests.bench.bench_paint [--ticks 7]`: 1,000 services of three versions, a terminal of
 160 by 48. Medians of the CPU time from new numbers to what is written to the terminal: our table
 is fed, DataTable gets `update_cell` for the eight numbers of each of 3,000 rows. Then the bytes of
 such a tick, of one in which two services in sight change, and of a full repaint.
