@@ -198,7 +198,7 @@ class DeferredCockpit:
         return await self._connected.start_canary(service, words)
 
     def pending(self) -> tuple[Pending, ...]:
-        return self._connected.pending()
+        return self._live.pending() if self._live else ()
 
     # Changing
 

@@ -407,7 +407,7 @@ class LiveCockpit:
         return outcome
 
     def pending(self) -> tuple[Pending, ...]:
-        return self._limits.pending(self._mesh)
+        return self._limits.pending(self._mesh) if self._session else ()
 
     # Reads beyond the snapshot
 
