@@ -17,17 +17,17 @@ from meshtui.kube.watch import State, Watch
 from meshtui.mesh.model import Json
 from meshtui.mesh.parsed import Parsed
 
-_WORST_FIRST: tuple[State, ...] = ("failed", "stale", "forbidden", "missing", "ok")
+_WORST_FIRST: tuple[State, ...] = ("failed", "stale", "reading", "forbidden", "missing", "ok")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
     """How far the objects of one kind can be trusted.
 
-    "ok": being followed. "stale": kept from before while the connection has a problem, or not
-    read yet. "failed": never read, or the login is refused. "forbidden" and "missing" are what
-    the server says; what was read before that is kept. `age_s` is the time in seconds since the
-    server was last heard.
+    "ok": being followed. "reading": for the first time. "stale": kept from before while the
+    connection has a problem. "failed": never read, or the login is refused. "forbidden" and
+    "missing" are what the server says; what was read before that is kept. `age_s` is the time in
+    seconds since the server was last heard.
     """
 
     name: str

@@ -27,7 +27,7 @@ _LONGEST_EVENT = 16 * 2**20
 _RELIST_AFTER = 3
 _LATE_S = 30.0
 
-State = Literal["ok", "stale", "failed", "forbidden", "missing"]
+State = Literal["ok", "reading", "stale", "failed", "forbidden", "missing"]
 
 
 class Watch:
@@ -92,7 +92,7 @@ class Watch:
 
     def _age_state(self) -> tuple[State, str]:
         if not self.listed:
-            return "stale", "not read yet"
+            return "reading", ""
         age = self._pace.clock() - self.last_event_at
         if age > self._pace.silence_s + _LATE_S:
             return "stale", f"nothing heard for {age:.0f} s"

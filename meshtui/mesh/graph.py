@@ -292,7 +292,7 @@ class CallGraph:
         for client in self._clients(key) - counted:
             caller = self._caller(client)
             if not self._read or client in unread:
-                why = "its proxies can't be read" if client in unread else ""
+                why = "its proxies were not read" if client in unread else ""
                 yield Edge(caller, "", None, NOT_KNOWN, why=why)
             elif key in self._connected:
                 yield Edge(caller, "", None, NOT_KNOWN, protocols=("tcp",), why=CONNECTIONS)

@@ -16,7 +16,7 @@ MOST = 2
 
 
 def filled_words(service: ServiceKey, sample: Sample, retried: bool = False) -> str:
-    """`productpage-v1 can't be read: counted by reviews itself`; empty where callers counted.
+    """`productpage-v1 was not read: counted by reviews itself`; empty where callers counted.
 
     `retried`: their proxies try again what fails, and who answers counts each of the tries.
     """
@@ -25,7 +25,7 @@ def filled_words(service: ServiceKey, sample: Sample, retried: bool = False) -> 
         return ""
     unread = found & sample.unread
     silent = found - unread - {UNKNOWN_CLIENT}
-    whys = [f"{_names(unread)} can't be read"] if unread else []
+    whys = [_not_read(unread)] if unread else []
     whys += _silent_words(silent, sample) if silent else []
     whys += ["callers have no proxy"] if UNKNOWN_CLIENT in found else []
     tries = ", each try of a request" if retried and found - {UNKNOWN_CLIENT} else ""
@@ -77,8 +77,13 @@ def mark_copies(rows: Iterable[RowWork], service: ServiceKey, sample: Sample) ->
 def _why(callers: frozenset[Client], sample: Sample) -> str:
     unread = callers & sample.unread
     if unread:
-        return f"{_names(unread)} can't be read"
+        return _not_read(unread)
     return ", ".join(_silent_words(callers, sample))
+
+
+def _not_read(workloads: frozenset[Client]) -> str:
+    """In a large mesh it may be just not their turn."""
+    return f"{_names(workloads)} {'was' if len(workloads) == 1 else 'were'} not read"
 
 
 def _mark(work: RowWork, why: str, sample: Sample) -> None:

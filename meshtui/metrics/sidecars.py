@@ -97,6 +97,7 @@ class SidecarSource:
         self._window_length_s = limits.window_s
         self._turns: dict[PodId, float] = {}
         self._why: dict[PodId, MeshtuiError] = {}
+        self._waited: set[PodId] = set()
         self._out_of_reach = False
         self._began = clock()
         self._sampled_at = 0.0
@@ -184,6 +185,7 @@ class SidecarSource:
         self._windows = {pod: window for pod, window in self._windows.items() if pod in pods}
         self._turns = {pod: at for pod, at in self._turns.items() if pod in pods}
         self._why = {pod: error for pod, error in self._why.items() if pod in pods}
+        self._waited &= pods
         self._scraper.keep_only(pods)
 
     async def _read_all(self, pods: Sequence[Pod]) -> list[tuple[Pod, MeshtuiError]]:
@@ -290,6 +292,17 @@ class SidecarSource:
         seen = {(p.namespace, p.workload) for p in pods if pod_id(p) not in lost}
         return _Unread(frozenset(partly - seen), frozenset(partly))
 
+    def _read_once(self, pods: Sequence[Pod]) -> list[Pod]:
+        """Those whose turn came late: what they count is known from the next reading on.
+
+        A pod that was read as soon as it was there has counted nothing before.
+        """
+        latest = {pod: window.latest for pod, window in self._windows.items()}
+        late = [pod for pod in pods if pod_id(pod) in self._waited and not self._known(pod)]
+        self._waited = {pod_id(pod) for pod in late}
+        self._waited.update(one for pod in pods if latest.get(one := pod_id(pod)) is None)
+        return [pod for pod in late if latest.get(pod_id(pod)) is not None]
+
     def _known(self, pod: Pod) -> bool:
         window = self._windows.get(pod_id(pod))
         return window is not None and window.elapsed_s > 0
@@ -304,7 +317,8 @@ class SidecarSource:
         missing = [(pod, error) for pod, error in failures if not _vanished(pod, error)]
         left = {pod_id(pod) for pod in pods} - {pod_id(pod) for pod in asked}
         passed_over = [pod for pod in pods if pod_id(pod) in left]
-        unread = self._unread(pods, [*(pod for pod, _ in missing), *passed_over])
+        late = self._read_once(pods)
+        unread = self._unread(pods, [*(pod for pod, _ in missing), *passed_over, *late])
         gateways = frozenset((pod.namespace, pod.workload) for pod in pods if pod.gateway)
         ledger, connections = Ledger(unread.whole, gateways, copied_to(mesh)), ConnectionLedger()
         workloads = {pod_id(pod): (pod.namespace, pod.workload) for pod in pods}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 WATCH_LIMIT_S = 100.0
 """A quiet watch is heard of once a minute by a bookmark, and dropped after a minute and a half."""
 
-WORST_FIRST = ("failed", "stale", "forbidden", "ok", "missing")
+WORST_FIRST = ("failed", "stale", "reading", "forbidden", "ok", "missing")
 
 
 def cluster_health(context: str, sources: Sequence[SourceHealth], pulse: Pulse) -> FeedHealth:
@@ -25,8 +25,11 @@ def cluster_health(context: str, sources: Sequence[SourceHealth], pulse: Pulse) 
     worst = min(sources, key=lambda source: WORST_FIRST.index(source.state))
     state = "ok" if worst.state == "missing" else worst.state
     message = f"{worst.name}: {worst.message}" if worst.message else ""
-    if pulse.silence and state == "ok":
+    if pulse.silence and state in ("ok", "reading"):
         silent_s = min(pulse.age_s, *(source.age_s for source in sources))
         return FeedHealth(context, "stale", silent_s, pulse.silence, WATCH_LIMIT_S)
+    if state == "reading":
+        kinds = ", ".join(source.name for source in sources if source.state == state)
+        return FeedHealth(context, state, None, kinds, WATCH_LIMIT_S)
     ages = [source.age_s for source in sources if source.state == worst.state]
     return FeedHealth(context, state, max(ages), message if state != "ok" else "", WATCH_LIMIT_S)

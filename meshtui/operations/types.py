@@ -38,9 +38,10 @@ Progress = Callable[[ProgressStep], None]
 class FeedHealth:
     """How one source of data does.
 
-    `state` is "ok", "connecting", "stale", "failed", "forbidden" or "missing"; `age_s` is the age
-    of what is known from it in seconds, None where nothing is; older than `limit_s` is stale
-    whatever the state says; `message` is one line.
+    `state` is "ok", "connecting", "reading" (for the first time what `message` names), "stale",
+    "failed", "forbidden" or "missing"; `age_s` is the age of what is known from it in seconds,
+    None where nothing is; older than `limit_s` is stale whatever the state says; `message` is one
+    line.
     """
 
     name: str

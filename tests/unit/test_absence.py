@@ -75,7 +75,7 @@ async def test_the_callees_fill_in_for_a_caller_that_cannot_be_read_and_say_so()
     assert row.caller is not None
     assert (row.caller.requests, row.caller.rps) == (156, 15.6)
     assert row.caller.error_ratio == pytest.approx(26 / 156)
-    assert view.counted_because == "productpage can't be read: counted by reviews itself"
+    assert view.counted_because == "productpage was not read: counted by reviews itself"
     assert services_json(0, None, [view])["services"][0]["counted_because"] == view.counted_because
 
 
@@ -116,10 +116,10 @@ async def test_without_anybody_who_counts_it_is_unknown_and_says_who_was_not_rea
     assert (row.state, row.caller, row.unknown_because) == (
         NOT_KNOWN,
         None,
-        "productpage can't be read",
+        "productpage was not read",
     )
     version = services_json(0, None, [view])["services"][0]["versions"][0]
-    assert (version["rps"], version["unknown_because"]) == (None, "productpage can't be read")
+    assert (version["rps"], version["unknown_because"]) == (None, "productpage was not read")
 
 
 async def test_a_callee_that_cannot_be_read_has_no_view_of_its_own() -> None:

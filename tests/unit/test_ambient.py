@@ -262,9 +262,9 @@ def test_what_gateways_send_asks_the_waypoints_rules_where_they_call_through_it(
 @pytest.mark.parametrize(
     ("lost", "why"),
     [
-        ((SPACE, "way"), "way can't be read"),
+        ((SPACE, "way"), "way was not read"),
         (("infra", "way"), "none of its pods has a proxy, and nobody who has one calls it"),
-        (("other", "caller-v1"), "caller-v1 can't be read"),
+        (("other", "caller-v1"), "caller-v1 was not read"),
     ],
 )
 def test_a_waypoint_that_is_not_read_calls_only_what_it_stands_before(

@@ -49,7 +49,7 @@ def test_the_document_has_every_call_once_with_what_is_known_of_it() -> None:
     }
     assert (unreached["version"], unreached["flags"]) == (UNKNOWN, {"NR": 10})
     assert lost["version"] is lost["rps"] is lost["counted_by"] is None
-    assert (lost["state"], lost["because"]) == ("unknown", "its proxies can't be read")
+    assert (lost["state"], lost["because"]) == ("unknown", "its proxies were not read")
 
 
 def test_the_table_says_the_same() -> None:

@@ -171,7 +171,7 @@ def test_a_caller_that_cannot_be_read_is_unknown_and_not_silent() -> None:
     found = graph_of(clients=clients, unread=frozenset({PAGE})).of(REVIEWS)
     idle, page = found.edges
     assert (idle.state, idle.version, idle.rps) == (NO_TRAFFIC, "", 0.0)
-    assert (page.state, page.signals, page.why) == (NOT_KNOWN, None, "its proxies can't be read")
+    assert (page.state, page.signals, page.why) == (NOT_KNOWN, None, "its proxies were not read")
     assert [row.label for row in found.uncalled] == ["v1", "v2"]
 
 

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from meshtui.kube.source import SourceHealth
+from meshtui.operations.group.placing import trouble_of
 from meshtui.operations.health import cluster_health
+from meshtui.operations.types import Snapshot
+from meshtui.ui.widgets.headline import source_words
 
 
 def pulse(silence: str = "", age_s: float = 0.5) -> Any:
@@ -44,3 +47,14 @@ def test_what_is_worse_is_said_first(state: str) -> None:
 
 def test_a_kind_that_the_cluster_lacks_is_no_trouble() -> None:
     assert cluster_health("lab", sources(("missing", 3.0), ("missing", 9.0)), pulse()).state == "ok"
+
+
+def test_kinds_that_are_read_for_the_first_time_are_named_and_nothing_is_old() -> None:
+    reading = sources(("reading", 6.0), ("ok", 1.0), ("reading", 6.0))
+    found = cluster_health("lab", reading, pulse())
+    assert (found.state, found.age_s, found.message) == ("reading", None, "kind0, kind2")
+    assert not found.stale(60.0)
+    words = "".join(piece.text for piece in source_words(found, "", 60.0))
+    assert words == "reading kind0, kind2"
+    assert trouble_of(Snapshot(0.0, cluster=found), "") == "kind0, kind2: not read yet"
+    assert cluster_health("lab", reading, SILENT).state == "stale"

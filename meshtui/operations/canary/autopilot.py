@@ -99,6 +99,8 @@ class Autopilot:
     def trouble(self) -> str:
         """Why the cluster cannot be seen; empty where it can."""
         health = self._feed.health("cluster")
+        if health.state == "reading":
+            return f"{health.message}: not read yet"
         if health.state in ("failed", "stale"):
             return f"the API server does not answer ({health.message or health.state})"
         return ""

@@ -73,6 +73,8 @@ def trouble_of(snapshot: Snapshot | None, error: str) -> str:
     """Why what is shown of a cluster is old; empty where it is new."""
     if error or snapshot is None:
         return error or "not read yet"
+    if snapshot.cluster.state == "reading":
+        return f"{snapshot.cluster.message}: not read yet"
     for health in (snapshot.cluster, snapshot.telemetry):
         if health.stale(0.0):
             return health.message or f"{health.name} does not answer"

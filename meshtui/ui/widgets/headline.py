@@ -275,8 +275,15 @@ def source_words(health: FeedHealth, words: str, since: float) -> Line:
         pieces.append(Span(human_duration(age), "warning" if stale else "muted"))
     if health.message:
         well = not stale and health.state == "ok"
-        pieces += [Span(" "), span(health.message, "warning" if well else "muted")]
+        gap = "" if age is None else " "
+        pieces.append(span(gap + health.message, "warning" if well else "muted"))
     return tuple(pieces)
 
 
-_ROLES = {"connecting": "muted", "failed": "error", "forbidden": "error", "missing": "warning"}
+_ROLES = {
+    "connecting": "muted",
+    "reading": "muted",
+    "failed": "error",
+    "forbidden": "error",
+    "missing": "warning",
+}
