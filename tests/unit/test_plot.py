@@ -82,6 +82,18 @@ def test_changes_stand_behind_the_curves_and_a_level_behind_both() -> None:
     assert text(drawn) == ["┊╌┊", "⣀ ┊"]
 
 
+@pytest.mark.parametrize("crossing", range(40))
+def test_the_word_of_a_level_is_whole_wherever_a_curve_crosses_it(crossing: int) -> None:
+    values = [0.0] * (2 * crossing) + [100.0] * (80 - 2 * crossing)
+    lines = text(plot([curve(*values)], 40, 5, 100.0, level=Level(50.0, "failing", "muted")))
+    assert " failing " in lines[2] and lines[2].count("failing") == 1
+
+
+def test_where_a_level_has_no_room_for_its_word_it_is_a_line() -> None:
+    lines = text(plot([curve(*[50.0] * 80)], 40, 5, 100.0, level=Level(50.0, "failing", "muted")))
+    assert not any("f" in line for line in lines)
+
+
 def test_a_level_above_the_scale_is_left_out() -> None:
     assert text(plot([], 3, 1, 0.1, level=Level(0.5, "failing", "muted"))) == ["   "]
 

@@ -6,7 +6,7 @@ nothing is known; a chart library draws whole pictures of escape codes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 
 from meshtui.dataclass import dataclass
@@ -64,11 +64,12 @@ def plot(
     `ends` more cells at the right are for the letters of the curves, each beside its curve's end.
     """
     cells: dict[tuple[int, int], Cell] = {}
+    drawn = _drawn(curves, height, top)
     if level is not None and 0 < level.value <= top:
-        cells |= _level(level, width, height, top)
+        cells |= _level(level, drawn, width, height, top)
     words = {place: cell for place, cell in cells.items() if cell[0] != LEVEL}
     cells |= {(x, y): (UPRIGHT, "mark") for x in uprights for y in range(height)} | words
-    cells |= _drawn(curves, height, top)
+    cells |= drawn
     if len(curves) > 1:
         cells |= _beside(curves, cells, height, top)
     if ends:
@@ -88,12 +89,17 @@ def _dot(value: float, height: int, top: float) -> int:
     return min(max(round(value / top * most), 0), most)
 
 
-def _level(level: Level, width: int, height: int, top: float) -> dict[tuple[int, int], Cell]:
+def _level(
+    level: Level, drawn: Collection[tuple[int, int]], width: int, height: int, top: float
+) -> dict[tuple[int, int], Cell]:
+    """Its word stands as far to the left as no curve goes through it."""
     y = row_of(level.value, height, top)
     found = {(x, y): (LEVEL, "faint") for x in range(width)}
     word = f" {level.word} "
-    if width > 3 * len(word):
-        found |= {(x + 1, y): (char, level.role) for x, char in enumerate(word)}
+    places = range(1, width - len(word)) if width > 3 * len(word) else ()
+    free = (x for x in places if not any((x + n, y) in drawn for n in range(len(word))))
+    if (first := next(free, None)) is not None:
+        found |= {(first + n, y): (char, level.role) for n, char in enumerate(word)}
     return found
 
 
