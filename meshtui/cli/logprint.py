@@ -6,7 +6,7 @@ from dataclasses import asdict, field
 
 from meshtui.cli import output
 from meshtui.dataclass import dataclass
-from meshtui.envoy.accesslog import is_unknown_format, parse_line
+from meshtui.envoy.accesslog import parse_line
 from meshtui.envoy.logfilter import LogFilter
 from meshtui.envoy.logline import LogLine, iso_stamp, read_line
 from meshtui.envoy.logsummary import Summary
@@ -63,6 +63,10 @@ class LogPrinter:
     _left_out: int = 0
     _names: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def _sums_up(self) -> bool:
+        return self.how.form == "table" and not self.how.raw and self.how.template is None
+
     def take(self, entry: LogEntry) -> None:
         """One line of a log, or what there is to say of it."""
         if entry.own:
@@ -74,20 +78,21 @@ class LogPrinter:
             self._nameless += 1
             return
         formats = self.how.formats
-        self._unknown += not entry.container and is_unknown_format(entry.text, formats)
         place = entry.namespace, entry.pod, entry.version
         line = read_line(*place, entry.text, entry.stamp, formats, entry.address, entry.container)
+        self._unknown += line.unknown
         if not self.how.wanted(line):
             self._left_out += 1
         else:
-            self.summary.add(line)
+            if self._sums_up:
+                self.summary.add(line)
             self._print(line)
             if self.how.follow:
                 output.flush()
 
     def end(self) -> None:
         """What there is to say of all the lines, on stderr."""
-        if self.how.form == "table" and not self.how.raw and not self.how.template:
+        if self._sums_up:
             self._sum_up()
         if self._no_requests:
             those = (

@@ -17,6 +17,8 @@ class LineSplitter:
     def feed(self, chunk: bytes) -> list[bytes]:
         """The lines that `chunk` completes, without their line ends."""
         *whole, rest = chunk.split(b"\n")
+        if not self._size and not rest and len(chunk) <= self._longest:
+            return [line.removesuffix(b"\r") for line in whole]
         lines = []
         for piece in whole:
             self._keep(piece)

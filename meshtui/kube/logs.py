@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from meshtui.kube.cluster import Cluster
 from meshtui.kube.resources import PODS
@@ -70,10 +71,20 @@ def split_stamp(line: bytes) -> tuple[int, bytes]:
         return 0, line
     whole, zone = head[:19], head[19:].lstrip(b".0123456789")
     digits = head[20 : len(head) - len(zone)] if head[19:20] == b"." else b""
+    seconds = _seconds_at(whole + zone)
+    if seconds is None:
+        return 0, line
     try:
-        seconds = datetime.fromisoformat((whole + zone).decode("ascii")).timestamp()
-        if 0 <= seconds <= _LAST_S:
-            return int(seconds) * _NANO + int(digits.ljust(9, b"0")[:9] or b"0"), text
+        return seconds * _NANO + int(digits.ljust(9, b"0")[:9] or b"0"), text
+    except ValueError:
+        return 0, line
+
+
+@lru_cache(maxsize=256)
+def _seconds_at(time: bytes) -> int | None:
+    """Remembered, as hundreds of lines are of one second."""
+    try:
+        seconds = datetime.fromisoformat(time.decode("ascii")).timestamp()
     except (ValueError, OverflowError, OSError):
-        pass
-    return 0, line
+        return None
+    return int(seconds) if 0 <= seconds <= _LAST_S else None
