@@ -87,8 +87,30 @@ def load(
         given = variables.get(setting.variable, "") if setting.variable else ""
         if given:
             _take(setting, given, _variable(setting), (values, sources), wrong)
+    for slip in _slips(variables):
+        wrong(slip)
     every = {setting.name: sources.get(setting.name, DEFAULT) for setting in SETTINGS}
     return Loaded(Config(**values), path, text is not None, every, tuple(problems), file.lines)
+
+
+def _slips(variables: Mapping[str, str]) -> Iterator[Usage]:
+    """Variables that are almost those of a setting: `MESHTUI_READONLY` would forbid nothing.
+
+    Others with our prefix are somebody else's, as those that a canary's gate is given.
+    """
+    from difflib import get_close_matches
+
+    known = {setting.variable for setting in SETTINGS if setting.variable}
+    for name in sorted(variables):
+        if name in known or not name.startswith(PREFIX) or not variables[name]:
+            continue
+        names = [one.removeprefix(PREFIX) for one in sorted(known)]
+        near = get_close_matches(name.removeprefix(PREFIX).upper(), names, 1, ALMOST)
+        if near:
+            yield Usage(f"{name} is no setting", f"is it {PREFIX}{near[0]}?")
+
+
+PREFIX, ALMOST = "MESHTUI_", 0.8
 
 
 @dataclass(slots=True)

@@ -353,6 +353,30 @@ def test_a_plan_of_a_file_climbs_the_contexts_ladder_too(prod: Path, tmp_path: P
     assert (first.steps, second.steps) == ((2.0, 100.0), (7.0, 100.0))
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("MESHTUI_READONLY", "MESHTUI_READ_ONLY"),
+        ("MESHTUI_THEMES", "MESHTUI_THEME"),
+        ("MESHTUI_PROMETEUS", "MESHTUI_PROMETHEUS"),
+        ("MESHTUI_tick_s", "MESHTUI_TICK_S"),
+        ("MESHTUI_SERVICE", ""),
+        ("MESHTUI_VERSION", ""),
+        ("MESHTUI_WEIGHT", ""),
+        ("MESHTUI_WAYPOINT", ""),
+        ("MESHTUI_", ""),
+        ("READONLY", ""),
+    ],
+)
+def test_a_variable_that_is_almost_a_settings_is_named(path: Path, name: str, meant: str) -> None:
+    if not meant:
+        assert load(path, {name: "x"}).problems == ()
+        return
+    with pytest.raises(Usage, match=f"{name} is no setting: is it {meant}"):
+        load(path, {name: "x"})
+    assert len(load(path, {name: "x"}, lenient=True).problems) == 1
+
+
 # The screen, which starts where it can
 
 
