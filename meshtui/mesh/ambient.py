@@ -96,6 +96,16 @@ def _serves_services(gateway: ApiGateway) -> bool:
     )
 
 
+def waypoint_workloads(mesh: Mesh) -> frozenset[Place]:
+    """The workloads of waypoints, which their callers' telemetry names as who answered.
+
+    istiod calls a waypoint's Deployment by its name; its pods say it also where Gateways can't be
+    read.
+    """
+    pods = (pod for pod in mesh.pods if pod.gateway and waypoint_name(mesh, pod))
+    return frozenset((*waypoints(mesh), *((pod.namespace, pod.workload) for pod in pods)))
+
+
 def waypoint_name(mesh: Mesh, pod: Pod) -> str:
     """The waypoint that a pod runs, in its own namespace; empty for another pod."""
     name = pod.labels.get(GATEWAY_NAME, "")

@@ -12,6 +12,10 @@ UNKNOWN_CLIENT: Client = ("", "")
 """A caller that telemetry does not name: it has no proxy of the mesh, or is outside of it."""
 
 
+THROUGH = "(through a waypoint)"
+"""The version of a target where the caller knows only the waypoint that it went through."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """The requests of one caller that one target answered, or never did.

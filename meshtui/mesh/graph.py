@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh.absence import unread_words
-from meshtui.mesh.calls import UNKNOWN_CLIENT, Call, Calls, Client
+from meshtui.mesh.calls import THROUGH, UNKNOWN_CLIENT, Call, Calls, Client
+from meshtui.mesh.courses import counted_under
 from meshtui.mesh.judging import NOT_KNOWN, SEVERITY, state_of, worse
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.signals import NO_REQUESTS, Responder, Sample, Signals, merged
@@ -251,11 +252,18 @@ class CallGraph:
         joins = Joins(key, view.versions) if view else None
         found: dict[tuple[Client, str, Row | None], list[Call]] = {}
         for call in self._calls.get(key, ()):
+            if call.target.version == THROUGH and self._passed(key, view):
+                continue
             label, own = self._version(call.target, view, joins)
             row = Row(key, label) if own else None
             found.setdefault((call.caller, label, row), []).append(call)
         for (client, label, row), calls in found.items():
             yield self._edge(self._caller(client), label, row, calls)
+
+    def _passed(self, key: ServiceKey, view: ServiceView | None) -> bool:
+        """Whether waypoints count who answered what came to a service through them."""
+        passed = self._sample.passed if self._sample else {}
+        return any(one in passed for one in (counted_under(view) if view else (key,)))
 
     def _version(
         self, target: Responder, view: ServiceView | None, joins: Joins | None
@@ -289,7 +297,9 @@ class CallGraph:
         """Callers of before: silent now, or not known where their proxies could not be read."""
         counted = {call.caller for call in self._calls.get(key, ())}
         unread = self._sample.unread if self._sample else frozenset[Client]()
-        for client in self._clients(key) - counted:
+        hop = self._sample.hops.get(key) if self._sample else None
+        ways = hop.waypoints if hop else frozenset[Client]()
+        for client in self._clients(key) - counted - ways:
             caller = self._caller(client)
             if not self._read or client in unread:
                 why = "its proxies were not read" if client in unread else ""

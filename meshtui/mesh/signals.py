@@ -140,6 +140,15 @@ def by_version(targets: Mapping[Responder, Signals]) -> dict[VersionKey, Signals
 
 
 @dataclass(frozen=True, slots=True)
+class Hop:
+    """What callers sent to a service through its waypoints, as they counted it: they know not who
+    answered."""
+
+    waypoints: frozenset[tuple[str, str]]
+    signals: Signals
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One reading of a source.
 
@@ -171,6 +180,13 @@ class Sample:
     filled: Mapping[ServiceKey, frozenset[tuple[str, str]]] = field(default_factory=dict)
     answered_by: Mapping[ServiceKey, frozenset[str]] = field(default_factory=dict)
     """Which reporters counted what was answered: `destination`, `waypoint`, or both."""
+
+    hops: Mapping[ServiceKey, Hop] = field(default_factory=dict)
+    """What came to services through waypoints; those count by who answered, in `passed`."""
+
+    passed: Mapping[ServiceKey, frozenset[tuple[str, str]]] = field(default_factory=dict)
+    """The callers whose requests waypoints counted in their place, by the service that answered.
+    They are in `filled` as well."""
 
     copies: Mapping[ServiceKey, frozenset[tuple[str, str]]] = field(default_factory=dict)
     """Workloads of a service of whose requests nobody knows which were mirrored copies: those who

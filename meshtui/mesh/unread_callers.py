@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from meshtui.mesh.ambient import waypoint_of, waypoints
 from meshtui.mesh.calls import UNKNOWN_CLIENT, Client
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.row_work import RowWork
-from meshtui.mesh.signals import Sample
+from meshtui.mesh.signals import Sample, Signals
 
 MOST = 2
 """Workloads that are named."""
 
 
-def filled_words(service: ServiceKey, sample: Sample, retried: bool = False) -> str:
+def filled_words(services: Sequence[ServiceKey], sample: Sample, retried: bool = False) -> str:
     """`productpage-v1 was not read: counted by reviews itself`; empty where callers counted.
 
-    `retried`: their proxies try again what fails, and who answers counts each of the tries.
+    `services`: itself, then those of its rows. `retried`: their proxies try again what fails, and
+    who answers counts each of the tries.
     """
-    found = frozenset(sample.filled.get(service, ()))
+    service = services[0]
+    found = _of_all(sample.filled, services)
+    passed = _of_all(sample.passed, services) if service in sample.hops else frozenset()
+    if passed:
+        found -= passed
+        ways = _names(sample.hops[service].waypoints)
+        through = f"what goes through {ways} is counted there"
     if not found:
-        return ""
+        return through if passed else ""
     unread = found & sample.unread
     silent = found - unread - {UNKNOWN_CLIENT}
     whys = [_not_read(unread)] if unread else []
     whys += _silent_words(silent, sample) if silent else []
     whys += ["callers have no proxy"] if UNKNOWN_CLIENT in found else []
     tries = ", each try of a request" if retried and found - {UNKNOWN_CLIENT} else ""
-    return f"{', '.join(whys)}: counted by {service.name} itself{tries}"
+    words = f"{', '.join(whys)}: counted by {service.name} itself{tries}"
+    return f"{words}; {through}" if passed else words
+
+
+def _of_all(
+    clients: Mapping[ServiceKey, frozenset[Client]], services: Iterable[ServiceKey]
+) -> frozenset[Client]:
+    return frozenset().union(*(clients.get(one, ()) for one in services))
 
 
 def _silent_words(silent: frozenset[Client], sample: Sample) -> Iterator[str]:
@@ -72,6 +86,26 @@ def mark_copies(rows: Iterable[RowWork], service: ServiceKey, sample: Sample) ->
         if any((pod.namespace, pod.workload) in copied for pod in work.members):
             work.caller, work.reached = None, None
             work.unknown_because = "its callers count nothing, and copies are mirrored to it"
+
+
+def mark_hops(
+    rows: Iterable[RowWork], services: Sequence[ServiceKey], sample: Sample
+) -> Signals | None:
+    """Rows whose callers know only the waypoint between, where that counts nothing.
+
+    Gives what they saw of the service as a whole; None where the waypoint told who answered.
+    `services`: itself, then those of its rows.
+    """
+    hop = sample.hops.get(services[0])
+    if hop is None or any(one in sample.passed for one in services):
+        return None
+    if not hop.waypoints.isdisjoint(_of_all(sample.filled, services)):
+        return None  # who answered counted what came from there
+    read = "was not read" if hop.waypoints & sample.unread else "counts nothing"
+    for work in (row for row in rows if row.host):
+        work.caller, work.reached = None, None
+        work.unknown_because = f"callers go through {_names(hop.waypoints)}, which {read}"
+    return hop.signals
 
 
 def _why(callers: frozenset[Client], sample: Sample) -> str:

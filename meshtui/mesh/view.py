@@ -38,7 +38,7 @@ from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, Responder, Sample, Signal
 from meshtui.mesh.telemetry_join import Counted, Joins, joined
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.undecided import mark_undecided, may_refuse_tokens
-from meshtui.mesh.unread_callers import filled_words, mark_copies, mark_unread
+from meshtui.mesh.unread_callers import filled_words, mark_copies, mark_hops, mark_unread
 from meshtui.mesh.untimed import mark_uncounted, mark_untimed
 from meshtui.mesh.versions import VersionView, version_rows
 
@@ -343,6 +343,7 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
         mark_unread(rows, view.key, view.mesh, sample)
     if sample.copies:
         mark_copies(rows, view.key, sample)
+    hop = mark_hops(rows, joins.services, sample) if sample.hops else None
     mark_uncounted(rows, view.key, sample)
     mark_untimed(rows, view.key, view.mesh, sample)
     tallies, judged = _judge(rows, limits)
@@ -359,11 +360,13 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
     _mark_pods(rows, view, sample.time)
     seen_by, seen = telemetry.total(joins.services)
     server = server_known(seen_by, seen, _are_counted(rows))
+    if hop is not None:
+        sent = (*sent, hop)
     caller = _known(merged((seen_by, *sent)) if sent else seen_by, rows)
     slow = over_limit(caller, limits)
     called, served = with_connections(tally(caller), tcp), with_connections(tally(server), tcp)
     state, server_state = state_by(called, limits), state_by(served, limits)
-    filled = filled_words(view.key, sample, _retried(view)) if sample.filled else ""
+    filled = filled_words(joins.services, sample, _retried(view)) if sample.filled else ""
     return ServiceWork(
         view,
         rows,

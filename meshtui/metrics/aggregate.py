@@ -9,8 +9,18 @@ from typing import TypeVar
 from meshtui.dataclass import dataclass
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.quantile import quantiles
-from meshtui.mesh.signals import SHOWN, Responder, Sample, Signals, VersionKey, by_version, merged
+from meshtui.mesh.signals import (
+    SHOWN,
+    Hop,
+    Responder,
+    Sample,
+    Signals,
+    VersionKey,
+    by_version,
+    merged,
+)
 from meshtui.metrics.counter_reading import Buckets, Reading
+from meshtui.metrics.hops import came_through, is_hop, lost
 from meshtui.metrics.silent import Counting, Filling, client_of
 from meshtui.metrics.traffic import DESTINATION, REPORTERS, SOURCE, WAYPOINT, Traffic
 
@@ -119,12 +129,18 @@ class Ledger:
         unread: frozenset[Client] = frozenset(),
         gateways: frozenset[Client] = frozenset(),
         copied: frozenset[Client] = frozenset(),
+        waypoints: frozenset[Client] = frozenset(),
     ) -> None:
         """For the clients that are `unread` the servers' side counts as theirs.
 
         What the `gateways` sent on is counted by gateway, too. Of what the workloads in `copied`
         answered nobody knows what was a copy that is mirrored to them: it is nobody's request.
+        What is sent through the workloads in `waypoints` is counted by these, see `hops`.
         """
+        self._waypoints = waypoints
+        self._hops: dict[ServiceKey, Tally] = {}
+        self._ways: dict[ServiceKey, set[Client]] = {}
+        self._passed: dict[ServiceKey, set[Client]] = {}
         self._copied = copied
         self._copies: dict[ServiceKey, set[Client]] = {}
         self._unread = unread
@@ -145,7 +161,7 @@ class Ledger:
             tallies = known.get(traffic)
             if tallies is None:
                 tallies = known[traffic] = self._new_tallies(traffic)
-                self.counting.note(traffic)
+                self.counting.note(traffic, hop=is_hop(traffic, self._waypoints))
             for tally in tallies:
                 tally.count(traffic, requests, seconds)
         for traffic, buckets in counted.durations.items():
@@ -169,18 +185,29 @@ class Ledger:
     ) -> None:
         """As callers counted it what was `counted` in the place of those who do not.
 
-        Those of them who `timed` their requests know best how long they took.
+        Those of them who `timed` their requests know best how long they took; of what passed a
+        waypoint that does.
         """
         for traffic, requests in counted.requests.items():
-            if filling.get((client_of(traffic), traffic.service_key)) == traffic.reporter:
+            if self._passes(traffic) or self._fills(traffic, filling):
                 for tally in self._filled_tallies(traffic):
                     tally.count(traffic, requests, seconds)
         for traffic, buckets in counted.durations.items():
-            client = client_of(traffic)
-            if client in timed or filling.get((client, traffic.service_key)) != traffic.reporter:
-                continue
-            for tally in self._filled_tallies(traffic):
-                tally.time(buckets)
+            untimed = client_of(traffic) not in timed
+            if self._passes(traffic) or (untimed and self._fills(traffic, filling)):
+                for tally in self._filled_tallies(traffic):
+                    tally.time(buckets)
+
+    def _passes(self, traffic: Traffic) -> bool:
+        """Whether a waypoint counted what came from a caller that goes through waypoints."""
+        return traffic.reporter == WAYPOINT and client_of(traffic) in self.counting.passing
+
+    def _fills(self, traffic: Traffic, filling: Filling) -> bool:
+        """Not what comes from a waypoint that counted it itself."""
+        client, service = client_of(traffic), traffic.service_key
+        if client in self._waypoints and self._services[WAYPOINT].get(service):
+            return False
+        return filling.get((client, service)) == traffic.reporter
 
     def views(self) -> Views:
         called, served = _signals(self._targets[SOURCE]), _signals(self._servers())
@@ -217,6 +244,8 @@ class Ledger:
         if found is None:
             client = client_of(traffic)
             self._filled.setdefault(traffic.service_key, set()).add(client)
+            if traffic.reporter == WAYPOINT:
+                self._passed.setdefault(traffic.service_key, set()).add(client)
             found = self._of_filled[traffic] = self._tallies_of(SOURCE, traffic, client)
         return found
 
@@ -235,10 +264,23 @@ class Ledger:
         if reporter not in REPORTERS:
             return ()
         client = traffic.client_namespace, traffic.client
+        if is_hop(traffic, self._waypoints):
+            return self._hop_tallies(traffic, client)
         found = self._tallies_of(reporter, traffic, client)
         if reporter == DESTINATION and client in self._unread and not self._is_copied(traffic):
             self._filled.setdefault(traffic.service_key, set()).add(client)
             found += self._tallies_of(SOURCE, traffic, client)
+        return found
+
+    def _hop_tallies(self, traffic: Traffic, client: Client) -> tuple[Tally, ...]:
+        """What came to a waypoint is no version's; who answered is counted there."""
+        if not came_through(traffic):
+            return self._tallies_of(SOURCE, lost(traffic), client)
+        service = traffic.service_key
+        self._ways.setdefault(service, set()).add((traffic.workload_namespace, traffic.workload))
+        found = (self._hops.setdefault(service, Tally()),)
+        if client in self._gateways:
+            return (*found, self._sent.setdefault(client, Tally()))
         return found
 
     def _is_copied(self, traffic: Traffic) -> bool:
@@ -257,6 +299,20 @@ class Ledger:
                 if tally:
                     found[service] = found.get(service, frozenset()) | {reporter}
         return found
+
+    @property
+    def hops(self) -> Mapping[ServiceKey, Hop]:
+        """What callers sent through waypoints, whoever answered."""
+        return {
+            service: Hop(frozenset(self._ways[service]), tally.signals())
+            for service, tally in self._hops.items()
+            if tally
+        }
+
+    @property
+    def passed(self) -> Mapping[ServiceKey, frozenset[Client]]:
+        """The callers for whom waypoints counted, by the service that answered."""
+        return {service: frozenset(clients) for service, clients in self._passed.items()}
 
     @property
     def copies(self) -> Mapping[ServiceKey, frozenset[Client]]:

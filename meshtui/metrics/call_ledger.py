@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
-from meshtui.mesh.calls import Call, Client
+from meshtui.mesh.calls import THROUGH, Call, Client
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Responder
 from meshtui.metrics.aggregate import Tally
 from meshtui.metrics.counter_reading import Reading
+from meshtui.metrics.hops import came_through, is_hop, lost
 from meshtui.metrics.silent import Filling
 from meshtui.metrics.traffic import DESTINATION, REPORTERS, SOURCE, WAYPOINT, Traffic
 
@@ -21,7 +22,10 @@ _Pair = tuple[Client, ServiceKey]
 class CallLedger:
     """Feed it what each proxy counted, then take the calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, waypoints: frozenset[Client] = frozenset()) -> None:
+        """What is sent through the workloads in `waypoints` these count by who answered."""
+        self._waypoints = waypoints
+        self._passing: set[Client] = set()
         self._tallies: dict[str, dict[_Pair, dict[Responder, _Tallied]]] = {
             name: {} for name in REPORTERS
         }
@@ -37,8 +41,13 @@ class CallLedger:
         pair = (traffic.client_namespace, traffic.client), traffic.service_key
         if not traffic.client:
             pair = ("", ""), traffic.service_key
+        target = traffic.target
+        if is_hop(traffic, self._waypoints):
+            passes = came_through(traffic)
+            self._passing.update([pair[0]] if passes else [])
+            target = Responder(target.service, THROUGH) if passes else lost(traffic).target
         targets = self._tallies[traffic.reporter].setdefault(pair, {})
-        targets.setdefault(traffic.target, _Tallied()).count(traffic, requests, seconds)
+        targets.setdefault(target, _Tallied()).count(traffic, requests, seconds)
         if traffic.reporter != SOURCE and traffic.security in (MUTUAL_TLS, PLAIN):
             policies = self._policies.setdefault(pair, {})
             policies[traffic.security] = policies.get(traffic.security, 0.0) + requests
@@ -56,25 +65,34 @@ class CallLedger:
         """Each pair of caller and service as one side counted it: the caller's own where it did.
 
         A caller that counts knows best whom it calls: a server that names it otherwise is not
-        believed. A waypoint counts what its destination's own proxy counts too: one is enough.
+        believed. A waypoint counts what its destination's own proxy counts too: one is enough. What
+        a caller sends through a waypoint is called so: who shows it knows who counts the rest.
         """
         pairs = {pair for tallies in self._tallies.values() for pair in tallies}
         counts = read or {client for client, _ in self._tallies[SOURCE]}
         for pair in pairs:
-            counting = next(
-                name for name in (SOURCE, DESTINATION, WAYPOINT) if pair in self._tallies[name]
-            )
-            if counting != SOURCE and pair[0] in counts and pair not in filling:
-                continue
-            for target, tallied in self._tallies[counting][pair].items():
-                yield Call(
-                    caller=pair[0],
-                    target=target,
-                    signals=tallied.tally.signals(),
-                    protocols=tallied.ranked,
-                    mutual_tls=self._mutual_tls(pair),
-                    by_server=counting != SOURCE,
-                )
+            for name in self._counting(pair, counts, filling):
+                for target, tallied in self._tallies[name][pair].items():
+                    yield Call(
+                        caller=pair[0],
+                        target=target,
+                        signals=tallied.tally.signals(),
+                        protocols=tallied.ranked,
+                        mutual_tls=self._mutual_tls(pair),
+                        by_server=name != SOURCE,
+                    )
+
+    def _counting(self, pair: _Pair, counts: Set[Client], filling: Filling) -> tuple[str, ...]:
+        """The reporters of a pair: a waypoint beside the caller that sends through it."""
+        known = [name for name in (SOURCE, DESTINATION, WAYPOINT) if pair in self._tallies[name]]
+        passed = pair[0] in self._passing and WAYPOINT in known
+        if pair[0] in self._waypoints and any(pair[1] == one for _, one in self._tallies[WAYPOINT]):
+            return ()
+        if passed:
+            return (SOURCE, WAYPOINT) if known[0] == SOURCE else (WAYPOINT,)
+        if known[0] != SOURCE and pair[0] in counts and pair not in filling:
+            return ()
+        return (known[0],)
 
     def _mutual_tls(self, pair: _Pair) -> float | None:
         policies = self._policies.get(pair)

@@ -8,7 +8,8 @@ from dataclasses import replace
 from meshtui.mesh.connections import Connections
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Responder, Sample
-from meshtui.metrics.traffic import DESTINATION, SOURCE, Traffic
+from meshtui.metrics.hops import is_hop, lost
+from meshtui.metrics.traffic import DESTINATION, REPORTERS, SOURCE, WAYPOINT, Traffic
 
 OPENED = "istio_tcp_connections_opened_total"
 CLOSED = "istio_tcp_connections_closed_total"
@@ -26,8 +27,10 @@ _LOST = frozenset({"UF", "UH", "UO", "NR", "NC", "URX", "UAEX", "UT"})
 class ConnectionLedger:
     """All connections of one window. Feed it what each proxy counted, then take the sample."""
 
-    def __init__(self) -> None:
-        self._found: dict[str, dict[Responder, _Sum]] = {SOURCE: {}, DESTINATION: {}}
+    def __init__(self, waypoints: frozenset[tuple[str, str]] = frozenset()) -> None:
+        """Of what passes the workloads in `waypoints` these count who took it."""
+        self._waypoints = waypoints
+        self._found: dict[str, dict[Responder, _Sum]] = {name: {} for name in REPORTERS}
 
     def add(self, counted: Mapping[Counted, float], seconds: float) -> None:
         """What one proxy counted; `seconds` is how long it was watched."""
@@ -35,17 +38,21 @@ class ConnectionLedger:
             side = self._found.get(traffic.reporter)
             if side is None or seconds <= 0:
                 continue
+            if is_hop(traffic, self._waypoints):
+                if _LOST.isdisjoint(traffic.flags.split(",")):
+                    continue
+                traffic = lost(traffic)
             # Of connections that reached no pod flags tell nothing that their row needs.
             target = traffic.target._replace(flags="")
             side.setdefault(target, _Sum()).add(counter, traffic, value, seconds)
 
     def within(self, sample: Sample) -> Sample:
         """`sample` with the connections."""
-        caller, server = (
+        caller, server, passed = (
             {target: one.measured() for target, one in self._found[side].items()}
-            for side in (SOURCE, DESTINATION)
+            for side in (SOURCE, DESTINATION, WAYPOINT)
         )
-        return replace(sample, connected=caller, accepted=server)
+        return replace(sample, connected=caller, accepted={**passed, **server})
 
 
 class _Sum:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
+from meshtui.mesh.ambient import waypoint_workloads
 from meshtui.mesh.copies import copied_to
 from meshtui.mesh.count_overrides import CLIENT
 from meshtui.mesh.metrics_off import not_counting
@@ -135,6 +136,8 @@ class SidecarIntervals:
             read=len(self._last),
             filled=ledger.filled,
             answered_by=ledger.answered_by,
+            hops=ledger.hops,
+            passed=ledger.passed,
             copies=ledger.copies,
             muted=muted,
         )
@@ -158,7 +161,8 @@ class SidecarIntervals:
         if len(failures) == len(pods):
             kind = NotAllowed if isinstance(failures[0], NotAllowed) else Unreachable
             raise kind(f"none of {len(pods)} sidecars could be read ({failures[0].what})")
-        ledger, longest_s = Ledger(copied=copied_to(mesh)), 0.0
+        ledger = Ledger(copied=copied_to(mesh), waypoints=waypoint_workloads(mesh))
+        longest_s = 0.0
         steps: list[tuple[Client, float, Reading]] = []
         for pod, one in zip(pods, found, strict=True):
             if not isinstance(one, MeshtuiError):
@@ -185,7 +189,7 @@ class SidecarIntervals:
         later = {workloads[pod_id(pod)] for pod in mesh.pods if pod.sidecar} - read
         later -= muted.keys()
         filling = filling_of(ledger.counting, latest, grown, muted.keys(), later, sure=math.inf)
-        for _, seconds, one in steps if filling else ():
+        for _, seconds, one in steps if filling or ledger.counting.passing else ():
             ledger.fill(one, seconds, filling, ledger.timed)
         return muted
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import field, replace
 from functools import partial
 from typing import Protocol
 
 from meshtui.dataclass import dataclass
 from meshtui.errors import Unreachable
+from meshtui.mesh.ambient import waypoint_workloads
 from meshtui.mesh.calls import Calls
 from meshtui.mesh.copies import copied_to
 from meshtui.mesh.count_overrides import CLIENT
@@ -48,10 +49,11 @@ from meshtui.metrics.prometheus_reading import (
 from meshtui.metrics.prometheus_result import Point, QueryResult
 from meshtui.metrics.prometheus_series import KnownSeries
 from meshtui.metrics.prometheus_silent import (
+    Answered,
     by_namespace,
     fill,
     filling_of,
-    names_of,
+    passing_of,
     with_clients,
 )
 from meshtui.metrics.prometheus_timing import (
@@ -63,7 +65,7 @@ from meshtui.metrics.prometheus_timing import (
     rhythm_of,
 )
 from meshtui.metrics.scope import ALL, Scope
-from meshtui.metrics.silent import Filling
+from meshtui.metrics.silent import SURE
 from meshtui.metrics.source import Supplement
 from meshtui.metrics.traffic import DESTINATION, REQUESTS, SOURCE
 from meshtui.metrics.worker import Worker
@@ -143,6 +145,7 @@ class PrometheusSource:
         self._clients: tuple[float, Mapping[ServiceKey, frozenset[Client]]] = -math.inf, {}
         self._clusters = Clusters()
         self._series = KnownSeries()
+        self._waypoints = frozenset[Client]()
         self._warnings: dict[str, None] = {}
 
     async def sample(self, mesh: Mesh) -> Sample:
@@ -203,18 +206,15 @@ class PrometheusSource:
             return None
         seconds = round(scrapes * rhythm.interval_s, 3)
         window, end = f"{round(seconds * 1000)}ms", start + seconds
-        beside = await self._denied_and_silent(window, end)
+        beside = await self._beside_counts(mesh, window, end)
         clients = self._clients[1]
         muted = not_counting(mesh, CLIENT)
-        silent = _rows(beside, queries.SILENT)
-        filling = filling_of(silent, clients, muted.keys(), sure=math.inf)
-        what = window, self._scope, names_of(filling)
+        answered = self._answered(mesh, beside, muted.keys(), sure=math.inf)
+        what = window, self._scope, answered.names
         requests = await self._ask(queries.requests(*what), end)
-        durations = await self._ask(queries.durations(*what), end)
+        durations = await self._ask(queries.durations(*what, answered.through), end)
         sample = Sample(self._now(), self.name, seconds, clients=clients, muted=muted)
-        summing = partial(
-            _summed, self._series, sample, requests, durations, filling, copied_to(mesh)
-        )
+        summing = partial(_summed, self._series, sample, requests, durations, answered, mesh)
         summed = await self._worker.run(summing, self._limits.tick_s)
         return _with_denied(summed, beside), end, rhythm.interval_s
 
@@ -229,7 +229,8 @@ class PrometheusSource:
             return None
         if self._known is None:
             raise Unreachable(f"{self.where} has not answered yet", "its past is read after that")
-        counting = _counting(self._last[2], service) if self._last else Counting()
+        ways = self._waypoints
+        counting = _counting(self._last[2], service, ways) if self._last else Counting()
         return await self._past.read(service, stretch, named, *self._known, counting)
 
     async def calls(self, mesh: Mesh) -> Calls:
@@ -239,7 +240,8 @@ class PrometheusSource:
         (newest, rhythm, _), (_, _, sample) = self._known, self._last
         query = queries.calls(rhythm.window, self._scope)
         answer = await self._beside.ask(query, newest.at, self._limits.query_s)
-        return await self._worker.run(partial(_summed_calls, sample, answer), self._limits.tick_s)
+        summing = partial(_summed_calls, sample, answer, waypoint_workloads(mesh))
+        return await self._worker.run(summing, self._limits.tick_s)
 
     async def hour_before(self) -> Sample:
         """How long requests took in the hour before, in one query: no more than that is known.
@@ -270,13 +272,14 @@ class PrometheusSource:
         self._known = newest, rhythm, newest.at - asked_at
         targets = await self._targets(newest, rhythm, _gateways(mesh))
         self._refuse_old(newest, rhythm, targets)
-        beside = await self._denied_and_silent(rhythm.window, newest.at)
+        beside = await self._beside_counts(mesh, rhythm.window, newest.at)
         clients = self._clients[1]
         muted = not_counting(mesh, CLIENT)
-        filling = filling_of(_rows(beside, queries.SILENT), clients, muted.keys())
-        what = rhythm.window, self._scope, names_of(filling)
+        self._waypoints = waypoint_workloads(mesh)
+        answered = self._answered(mesh, beside, muted.keys())
+        what = rhythm.window, self._scope, answered.names
         requests = await self._ask(queries.requests_and_connections(*what), newest.at)
-        durations = await self._ask(queries.durations(*what), newest.at)
+        durations = await self._ask(queries.durations(*what, answered.through), newest.at)
         sample = Sample(
             time=asked_at,
             source=self.name,
@@ -289,7 +292,7 @@ class PrometheusSource:
         )
         gateways = _gateways(mesh)
         summing = partial(
-            _summed, self._series, sample, requests, durations, filling, copied_to(mesh), gateways
+            _summed, self._series, sample, requests, durations, answered, mesh, gateways
         )
         summed = await self._worker.run(summing, self._limits.tick_s)
         seen = replace(summed, sent={**targets.sent, **summed.sent})
@@ -357,8 +360,16 @@ class PrometheusSource:
             ),
         )
 
-    async def _denied_and_silent(self, window: str, at: float) -> tuple[Point, ...]:
-        return tuple((await self._ask(queries.beside(window, self._scope), at)).points())
+    async def _beside_counts(self, mesh: Mesh, window: str, at: float) -> tuple[Point, ...]:
+        names = {workload for _, workload in waypoint_workloads(mesh)}
+        return tuple((await self._ask(queries.beside(window, self._scope, names), at)).points())
+
+    def _answered(
+        self, mesh: Mesh, beside: Sequence[Point], declared: Set[Client], sure: float = SURE
+    ) -> Answered:
+        silent, through = _rows(beside, queries.SILENT), _rows(beside, queries.PASSING)
+        filling = filling_of(silent, self._clients[1], declared, sure)
+        return Answered(filling, passing_of(through, waypoint_workloads(mesh)))
 
     def _refuse_old(self, newest: Newest, rhythm: Rhythm, targets: _Targets) -> None:
         if newest.age_s > rhythm.oldest_s:
@@ -401,12 +412,17 @@ def _gateways(mesh: Mesh) -> frozenset[Client]:
     return frozenset((pod.namespace, pod.workload) for pod in mesh.pods if pod.gateway)
 
 
-def _counting(sample: Sample, service: ServiceKey) -> Counting:
+def _counting(sample: Sample, service: ServiceKey, waypoints: frozenset[Client]) -> Counting:
     """The callers; who answered for those that count nothing, and for all where none counts."""
     filled = sample.filled.get(service, frozenset())
-    if filled and not sample.clients.get(service, frozenset()) - filled:
+    passed = sample.passed.get(service, frozenset())
+    if filled and not sample.clients.get(service, frozenset()) - filled and filled != passed:
         return Counting(DESTINATION)
-    return Counting(SOURCE, tuple(sorted({workload or UNKNOWN for _, workload in filled})))
+    silent, passing = (
+        tuple(sorted({workload or UNKNOWN for _, workload in those}))
+        for those in (filled - passed, passed)
+    )
+    return Counting(SOURCE, silent, passing, waypoints)
 
 
 def _rows(points: Iterable[Point], what: str) -> Iterable[Point]:
@@ -428,26 +444,28 @@ def _summed(
     sample: Sample,
     requests: QueryResult,
     durations: QueryResult,
-    filling: Filling,
-    copied: frozenset[Client],
+    answered: Answered,
+    mesh: Mesh,
     gateways: frozenset[Client] = frozenset(),
 ) -> Sample:
     """`sample` with its signals; a large mesh takes long enough for a thread."""
-    flaws = Flaws()
-    ledger = Ledger(gateways=gateways, copied=copied)
+    flaws, waypoints = Flaws(), waypoint_workloads(mesh)
+    ledger = Ledger(gateways=gateways, copied=copied_to(mesh), waypoints=waypoints)
     rows, timed = tuple(known.rows(requests)), histograms_of(known.rows(durations))
     counted = [row for row in rows if not row[0].counter]
     ledger.add(by_namespace(counted, timed, flaws), sample.window_s)
-    fill(ledger, filling, counted, timed, sample.window_s)
+    fill(ledger, answered, counted, timed, sample.window_s)
     seen = replace(
-        with_clients(sample, filling),
+        with_clients(sample, answered.filling),
         problems=(*flaws.problems(), *sample.problems),
         filled=ledger.filled,
         answered_by=ledger.answered_by,
+        hops=ledger.hops,
+        passed=ledger.passed,
         copies=ledger.copies,
         sent=ledger.sent,
     )
-    connections = ConnectionLedger()
+    connections = ConnectionLedger(waypoints)
     connections.add(connections_of(rows), sample.window_s)
     return connections.within(ledger.views().within(seen))
 
@@ -458,8 +476,8 @@ def _summed_times(sample: Sample, answer: QueryResult) -> Sample:
     return ledger.views().within(sample)
 
 
-def _summed_calls(sample: Sample, answer: QueryResult) -> Calls:
-    ledger = CallLedger()
+def _summed_calls(sample: Sample, answer: QueryResult, waypoints: frozenset[Client]) -> Calls:
+    ledger = CallLedger(waypoints)
     requests = requests_of(KnownSeries().rows(answer), Flaws())
     ledger.add(Reading(requests), sample.window_s)
     return Calls(sample.time, sample.source, sample.window_s, ledger.calls())

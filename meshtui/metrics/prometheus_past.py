@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
@@ -20,6 +20,7 @@ from meshtui.mesh.time_series import Course, Moment, Past, Stretch
 from meshtui.metrics import prometheus_past_queries as queries
 from meshtui.metrics.counter_reading import Buckets
 from meshtui.metrics.exposition import number_of
+from meshtui.metrics.hops import came_through, is_hop, lost
 from meshtui.metrics.prometheus_past_queries import Counting
 from meshtui.metrics.prometheus_past_refused import (
     Refusals,
@@ -98,7 +99,7 @@ class PrometheusPast:
             denied = QueryResult([])
             if may_be_refused(requests):
                 denied = await self._ask(denied_query(window, self._scope), over)
-            asked = requests, durations, denied, service, named, counting.reporters
+            asked = requests, durations, denied, service, named, counting
             reading = partial(courses_of, *asked, over.step_s, window_s, skew)
             courses = await self._read(reading)
         begin = over.begin - over.step_s - skew
@@ -143,7 +144,7 @@ def courses_of(
     denied: QueryResult,
     service: ServiceKey,
     named: Named,
-    reporters: Set[str],
+    counting: Counting,
     step_s: int,
     window_s: float,
     skew: float,
@@ -152,7 +153,7 @@ def courses_of(
 
     Where anything of the service is known, a version that has no counter had no traffic.
     """
-    counted = _counted(requests, denied, service, named, reporters)
+    counted = _counted(requests, denied, service, named, counting)
     times = sorted({at for one in counted.values() for at in one.requests})
     timed = _timed(durations, service, named)
     busiest = sorted(counted, key=lambda name: -sum(counted[name].requests.values()))
@@ -187,15 +188,20 @@ def _counted(
     denied: QueryResult,
     service: ServiceKey,
     named: Named,
-    reporters: Set[str],
+    counting: Counting,
 ) -> dict[str, _Counted]:
     """What was no good as the table has it: by its code, cut off, or refused by a proxy."""
     found: dict[str, _Counted] = {}
     refusals = Refusals(denied)
+    reporters = counting.reporters
     for labels, values in answer.series():
         traffic = traffic_of(labels)
         if traffic is None or traffic.reporter not in reporters or traffic.service_key != service:
             continue
+        if is_hop(traffic, counting.waypoints):
+            if came_through(traffic):
+                continue
+            traffic = lost(traffic)
         version = found.setdefault(named(traffic.target), _Counted())
         bad = any(traffic.answered[:3])
         for time, value in values:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh.model import ServiceKey
+from meshtui.metrics.hops import Workloads
 from meshtui.metrics.prometheus_queries import REQUEST_LABELS, once
 from meshtui.metrics.scope import ALL, Scope
-from meshtui.metrics.traffic import BUCKETS, DESTINATION, REQUESTS, SOURCE
+from meshtui.metrics.traffic import BUCKETS, DESTINATION, REQUESTS, SOURCE, WAYPOINT
 
 _VERSION = ("destination_version", "destination_canonical_revision", "destination_workload")
 
@@ -26,22 +27,35 @@ _NOT_KNOWN = "unknown|-|"
 @dataclass(frozen=True, slots=True)
 class Counting:
     """Who counts the requests of a service: a reporter, and in the place of the callers `silent`,
-    workloads that count nothing, who answered.
+    workloads that count nothing, who answered; of those that are `passing` the waypoints that
+    they send through. These stand in their counters as who answered: `waypoints`.
     """
 
     reporter: str = SOURCE
     silent: tuple[str, ...] = ()
+    passing: tuple[str, ...] = ()
+    waypoints: Workloads = frozenset()
+
+    @property
+    def _beside(self) -> Mapping[str, tuple[str, ...]]:
+        both = {DESTINATION: self.silent, WAYPOINT: self.passing}
+        return {reporter: callers for reporter, callers in both.items() if callers}
 
     @property
     def reporters(self) -> frozenset[str]:
-        return frozenset({self.reporter, *((DESTINATION,) if self.silent else ())})
+        return frozenset({self.reporter, *self._beside})
 
     @property
     def kinds(self) -> tuple[tuple[str, ...], ...]:
         """What tells each kind of counter."""
-        names = "|".join(re.escape(name) for name in self.silent)
-        served = (f'reporter="{DESTINATION}"', f"source_workload=~{_quoted(names)}")
-        return ((f"reporter={_quoted(self.reporter)}",), *((served,) if self.silent else ()))
+        served = (
+            (
+                f"reporter={_quoted(reporter)}",
+                f"source_workload=~{_quoted('|'.join(map(re.escape, callers)))}",
+            )
+            for reporter, callers in self._beside.items()
+        )
+        return ((f"reporter={_quoted(self.reporter)}",), *served)
 
 
 def requests(

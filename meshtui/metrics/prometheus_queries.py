@@ -44,6 +44,7 @@ WHAT = "what"
 READ, DOWN, SCRAPED, SCRAPED_BEFORE = "read", "down", "scraped", "scraped before"
 SENT, SENT_TIMES, CLIENTS = "sent", "sent times", "clients"
 SILENT = "silent"
+PASSING = "passing"
 DENIED, TOKENS = "destination denied", "destination "
 EDGE_DENIED, EDGE_TOKENS = "source denied", "source "
 WORKLOAD = "workload"
@@ -52,6 +53,7 @@ WORKLOAD = "workload"
 _CALLER = ("source_workload", "source_workload_namespace")
 _PAIR = (*_CALLER, "destination_service_name", "destination_service_namespace")
 _SERVED = 'reporter=~"destination|waypoint"'
+_ANSWERED = ("destination_workload", "destination_workload_namespace")
 CONNECTION_LABELS = (*_SERVICE, "response_flags")
 
 HOUR_S, BEFORE_S = 3600.0, 300.0
@@ -119,12 +121,25 @@ def state(
     return _labelled(rows)
 
 
-def beside(window: str, scope: Scope = ALL) -> str:
-    """What the RBAC and JWT filters of workloads have denied, and the callers that count nothing.
+def beside(window: str, scope: Scope = ALL, waypoints: Iterable[str] = ()) -> str:
+    """What the RBAC and JWT filters of workloads have denied, the callers that count nothing, and
+    those that send through `waypoints`.
 
     A question of its own: with the state it would be longer than some servers take.
     """
-    return f"{denied(window, scope)} or {_labelled({SILENT: _silent(window, scope)})}"
+    rows = {SILENT: _silent(window, scope)}
+    through = tuple(waypoints)
+    if through:
+        rows[PASSING] = _passing(window, scope, through)
+    return f"{denied(window, scope)} or {_labelled(rows)}"
+
+
+def _passing(window: str, scope: Scope, waypoints: Iterable[str]) -> str:
+    """Callers by the workloads that they take for who answered, and the service."""
+    labels = ", ".join((*_PAIR, *_ANSWERED, "reporter", "response_flags"))
+    to = f"destination_workload=~{_any_of(waypoints)}"
+    sent = scope.mesh(REQUESTS, 'reporter="source"', to)
+    return f"(sum by ({labels}) ({_counted(sent, window)}))"
 
 
 def _labelled(rows: Mapping[str, str]) -> str:
@@ -274,20 +289,27 @@ def calls(window: str, scope: Scope = ALL) -> str:
     return f"{once(labels, _grown(REQUESTS, window, scope))} > 0"
 
 
-def durations(window: str, scope: Scope = ALL, silent: Iterable[str] = ()) -> str:
+def durations(
+    window: str, scope: Scope = ALL, silent: Iterable[str] = (), passing: Iterable[str] = ()
+) -> str:
     """Buckets of the last `window`, by service, version and reporter; of the `silent` by caller as
-    well, where they have none of their own.
+    well, where they have none of their own, and of the `passing`, as waypoints count them.
 
     All buckets of a histogram that counted anything, the empty ones too: a quantile lies between
     two bounds, and without the lower one it would lie between 0 and the upper.
     """
     timed = _timed(_SERVICE, window, scope)
+    by_caller = (*_SERVICE, "source_workload")
+    through = tuple(passing)
+    if through:
+        passed = _timed(by_caller, window, scope, 'reporter="waypoint"', _sent_by(through))
+        timed = f"{timed} or {passed}"
     of = tuple(silent)
     if not of:
         return timed
     named = _sent_by(of)
     own = scope.mesh(BUCKETS, 'reporter="source"', 'le="+Inf"', named)
-    served = _timed((*_SERVICE, "source_workload"), window, scope, _SERVED, named)
+    served = _timed(by_caller, window, scope, _SERVED, named)
     return f"{timed} or {served} unless on ({', '.join(_CALLER)}) (increase({own}[{window}]) > 0)"
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import replace
+from dataclasses import field, replace
 
+from meshtui.dataclass import dataclass
 from meshtui.mesh.calls import UNKNOWN_CLIENT
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import UNKNOWN, Sample
 from meshtui.metrics.aggregate import Ledger
 from meshtui.metrics.counter_reading import Buckets, Reading
+from meshtui.metrics.hops import Workloads, came_through, is_hop
 from meshtui.metrics.prometheus_reading import Flaws, reading_of
 from meshtui.metrics.prometheus_result import Point
 from meshtui.metrics.prometheus_series import Row, Series
@@ -17,6 +19,33 @@ from meshtui.metrics.silent import SURE, Client, Filling, client_of
 from meshtui.metrics.traffic import DESTINATION, WAYPOINT, traffic_of
 
 Clients = Mapping[ServiceKey, frozenset[Client]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """For whom those who answered count, and for whom waypoints do."""
+
+    filling: Filling = field(default_factory=dict)
+    passing: Set[Client] = frozenset()
+
+    @property
+    def names(self) -> Set[str]:
+        """As telemetry spells the callers, without their namespaces."""
+        return {workload or UNKNOWN for (_, workload), _ in self.filling} | self.through
+
+    @property
+    def through(self) -> Set[str]:
+        return {workload for _, workload in self.passing}
+
+
+def passing_of(points: Iterable[Point], waypoints: Workloads) -> Set[Client]:
+    """The callers that send through waypoints."""
+    counted = (traffic_of(point.labels) for point in points)
+    return {
+        client_of(one)
+        for one in counted
+        if one is not None and one.client and is_hop(one, waypoints) and came_through(one)
+    }
 
 
 def filling_of(
@@ -40,23 +69,19 @@ def filling_of(
     }
 
 
-def names_of(filling: Filling) -> Set[str]:
-    """As telemetry spells the callers, without their namespaces."""
-    return {workload or UNKNOWN for (_, workload), _ in filling}
-
-
 def fill(
     ledger: Ledger,
-    filling: Filling,
+    answered: Answered,
     requests: Iterable[Row],
     durations: Mapping[Series, Buckets],
     s: float,
 ) -> None:
     """Counts those that are told apart by caller as callers'; `s` is the window in seconds."""
-    if filling:
+    ledger.counting.passing.update(answered.passing)
+    if answered.names:
         rows = (row for row in requests if row[0].told_apart)
         timed = {series: found for series, found in durations.items() if series.told_apart}
-        ledger.fill(reading_of(rows, timed, Flaws()), s, filling)
+        ledger.fill(reading_of(rows, timed, Flaws()), s, answered.filling)
 
 
 def by_namespace(

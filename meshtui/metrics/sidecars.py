@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
+from meshtui.mesh.ambient import waypoint_workloads
 from meshtui.mesh.calls import Calls
 from meshtui.mesh.copies import copied_to
 from meshtui.mesh.count_overrides import CLIENT
@@ -30,7 +31,7 @@ from meshtui.metrics.counter_reading import Reading, SeriesCache, read
 from meshtui.metrics.denied import with_all_denied
 from meshtui.metrics.focus import FEW, callers_among, own_pods
 from meshtui.metrics.scrape import PodId, Scraper, pod_id
-from meshtui.metrics.silent import Filling, filling_of
+from meshtui.metrics.silent import Filling, behind_waypoints, filling_of
 from meshtui.metrics.window import Window
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class SidecarSource:
         self._parsing = asyncio.Lock()
         self._rest, self._rested_at = 0.0, 0.0
         self._filling: Filling = {}
+        self._waypoints = frozenset[Client]()
 
     async def sample(self, mesh: Mesh) -> Sample:
         """Read all sidecars once.
@@ -160,7 +162,7 @@ class SidecarSource:
             return await asyncio.to_thread(self._summed_calls, frozenset(whole))
 
     def _summed_calls(self, read: frozenset[Client]) -> Calls:
-        ledger, window_s = CallLedger(), self._window_s
+        ledger, window_s = CallLedger(self._waypoints), self._window_s
         if window_s <= 0:
             raise Unreachable("the sidecars have been read only once", "rates need two readings")
         for window in self._windows.values():
@@ -320,7 +322,9 @@ class SidecarSource:
         late = self._read_once(pods)
         unread = self._unread(pods, [*(pod for pod, _ in missing), *passed_over, *late])
         gateways = frozenset((pod.namespace, pod.workload) for pod in pods if pod.gateway)
-        ledger, connections = Ledger(unread.whole, gateways, copied_to(mesh)), ConnectionLedger()
+        waypoints = self._waypoints = waypoint_workloads(mesh)
+        ledger = Ledger(unread.whole, gateways, copied_to(mesh), waypoints)
+        connections = ConnectionLedger(waypoints)
         workloads = {pod_id(pod): (pod.namespace, pod.workload) for pod in pods}
         denied: list[tuple[Client, Mapping[str, float]]] = []
         for pod, window in self._windows.items():
@@ -343,6 +347,8 @@ class SidecarSource:
             unread=unread.any,
             filled=ledger.filled,
             answered_by=ledger.answered_by,
+            hops=ledger.hops,
+            passed=ledger.passed,
             copies=ledger.copies,
             muted=muted,
             problems=(*_left_out(asked, pods), *_problems(missing)) if pods else (_none(mesh),),
@@ -362,9 +368,12 @@ class SidecarSource:
         windows = [(workloads[pod], w) for pod, w in self._windows.items() if pod in workloads]
         latest = ((client, window.latest) for client, window in windows if window.latest)
         grown = [(client, one) for client, window in windows for one in window.counted]
-        self._filling = filling_of(ledger.counting, latest, grown, muted.keys(), unread)
-        timed = ledger.timed if self._filling else frozenset()
-        for _, window in windows if self._filling else ():
+        counting = ledger.counting
+        found = filling_of(counting, latest, grown, muted.keys(), unread)
+        self._filling = {**found, **behind_waypoints(counting, unread)}
+        fills = bool(self._filling or counting.passing)
+        timed = ledger.timed if fills else frozenset()
+        for _, window in windows if fills else ():
             for counted in window.counted:
                 ledger.fill(counted, window.elapsed_s, self._filling, timed)
         return muted

@@ -36,15 +36,20 @@ class Counting:
     callers: set[Client] = field(default_factory=set)
     answered: dict[ServiceKey, set[Client]] = field(default_factory=dict)
     served: dict[Client, dict[ServiceKey, set[str]]] = field(default_factory=dict)
+    passing: set[Client] = field(default_factory=set)
+    """Callers that send through waypoints: these count it by who answered."""
+
     let_in: set[ServiceKey] = field(default_factory=set)
     """Services that answered a caller without a name, and did not turn it away."""
 
-    def note(self, traffic: Traffic) -> None:
-        """Requests of this kind were counted."""
+    def note(self, traffic: Traffic, *, hop: bool = False) -> None:
+        """Requests of this kind were counted; `hop`: at a waypoint that they were sent to."""
         client = client_of(traffic)
         if traffic.reporter == SOURCE:
             self.callers.add(client)
-            if traffic.workload and not traffic.flags:
+            if hop:
+                self.passing.update([client] if traffic.client else [])
+            elif traffic.workload and not traffic.flags:
                 self.answered.setdefault(traffic.service_key, set()).add(client)
         elif traffic.reporter in (DESTINATION, WAYPOINT):
             services = self.served.setdefault(client, {})
@@ -100,6 +105,16 @@ def filling_of(
         for service, reporters in counting.served[client].items()
         if not counting.turned_away(client, service)
         if all(service in ever.served.get(one, {}) for one in counting.answered.get(service, ()))
+    }
+
+
+def behind_waypoints(counting: Counting, unread: Set[Client]) -> Filling:
+    """For whom of the `unread` only waypoints count."""
+    return {
+        (client, service): WAYPOINT
+        for client in counting.served.keys() & unread
+        for service, reporters in counting.served[client].items()
+        if reporters == {WAYPOINT}
     }
 
 

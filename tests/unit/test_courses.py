@@ -18,9 +18,10 @@ from meshtui.mesh.view import ServiceView, service_views
 from meshtui.metrics.aggregate import Ledger
 from meshtui.metrics.counter_reading import Reading
 from meshtui.metrics.prometheus_past import courses_of
+from meshtui.metrics.prometheus_past_queries import Counting
 from meshtui.metrics.prometheus_result import QueryResult
 from meshtui.metrics.sample_history import SampleHistory
-from meshtui.metrics.traffic import SOURCE, traffic_of
+from meshtui.metrics.traffic import traffic_of
 from tests.unit.objects import destination_rule, meta, pod, route, service, virtual_service
 from tests.unit.test_graph import Counted, nowhere, seen
 
@@ -161,7 +162,7 @@ def test_what_prometheus_remembers_is_what_the_row_says(case: str) -> None:
             QueryResult([]),
             key,
             course_names(view),
-            {SOURCE},
+            Counting(),
             STEP,
             SECONDS,
             0.0,

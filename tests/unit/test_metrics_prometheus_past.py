@@ -26,6 +26,7 @@ from meshtui.metrics.prometheus_past import (
     over_of,
     window_of,
 )
+from meshtui.metrics.prometheus_past_queries import Counting
 from meshtui.metrics.prometheus_result import Over, QueryResult
 from meshtui.metrics.prometheus_timing import Rhythm
 from meshtui.metrics.prometheus_url import UrlServer
@@ -57,7 +58,7 @@ def read(
     requests: list[Row],
     durations: list[Row] | None = None,
     denied: list[Row] | None = None,
-    reporters: frozenset[str] = frozenset({"source"}),
+    counting: Counting = Counting(),  # noqa: B008 - it is frozen
 ) -> dict[str, Course]:
     """With a step of 15 s and a window of 60 s."""
     return dict(
@@ -67,7 +68,7 @@ def read(
             QueryResult(denied or []),
             REVIEWS,
             by_telemetry,
-            reporters,
+            counting,
             15,
             60.0,
             0.0,
