@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 
 from meshtui.dataclass import dataclass
@@ -17,23 +17,19 @@ from meshtui.mesh.connections_join import (
     judge_connections,
     with_connections,
 )
-from meshtui.mesh.flags import FLAGS
 from meshtui.mesh.judging import (
-    LONGER_MS,
     NOT_KNOWN,
-    SICK,
-    SLOW,
     Tally,
     over_limit,
-    slower_than_sibling,
     state_by,
     state_of,
     tally,
-    worse,
 )
+from meshtui.mesh.judging_rows import judge_rows, server_known, slowed
 from meshtui.mesh.model import Mesh, Rule, RuleOwner, Service, ServiceKey, VirtualService
 from meshtui.mesh.pod_health import RowPods, row_pods, with_pods, with_pods_state
 from meshtui.mesh.row_work import RowWork, begun, done
+from meshtui.mesh.rule_marks import faults_beside, marks_of
 from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, Responder, Sample, Signals, merged
 from meshtui.mesh.telemetry_join import Counted, Joins, joined
 from meshtui.mesh.thresholds import Thresholds
@@ -346,7 +342,7 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
     hop = mark_hops(rows, joins.services, sample) if sample.hops else None
     mark_uncounted(rows, view.key, sample)
     mark_untimed(rows, view.key, view.mesh, sample)
-    tallies, judged = _judge(rows, limits)
+    tallies, judged = judge_rows(rows, limits)
     sent = _add_sent(rows, view, sample, limits) if sample.sent else ()
     if sent:
         tallies = [tally(signals) for row in rows for signals in (row.caller, row.server)]
@@ -372,7 +368,7 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
         rows,
         caller,
         server,
-        _slowed(state, slow),
+        slowed(state, slow),
         server_state,
         slow,
         filled,
@@ -421,79 +417,6 @@ def _add_sent(
     return tuple(found)
 
 
-def _judge(
-    rows: Sequence[RowWork], limits: Thresholds
-) -> tuple[Sequence[Tally | None], Sequence[str]]:
-    """By their answers first: what fails is no measure of how fast the others should be.
-
-    What was counted of each row on either side, and the states by that alone.
-    """
-    quick_ms = min(LONGER_MS, limits.slow_ms or LONGER_MS)
-    slow = False
-    tallies: list[Tally | None] = []
-    states: list[str] = []
-    for work in rows:
-        caller, server = work.caller, work.server
-        if server is not None and not server.requests > 0:
-            counted = bool(work.proxies or not work.pods)
-            server = work.server = server_known(caller or NO_REQUESTS, server, counted)
-        called, served = tally(caller), tally(server)
-        state, server_state = state_by(called, limits), state_by(served, limits)
-        work.state, work.server_state = state, server_state
-        tallies += called, served
-        states += state, server_state
-        for signals in (caller, server):
-            if signals is not None and signals.p95_ms is not None and signals.p95_ms > quick_ms:
-                slow = True
-    if slow:
-        _judge_times(rows, limits)
-    return tallies, states
-
-
-def _judge_times(rows: Sequence[RowWork], limits: Thresholds) -> None:
-    slow = [
-        (_slow(work, rows, _called, limits), _slow(work, rows, _served, limits)) for work in rows
-    ]
-    for work, (caller, server) in zip(rows, slow, strict=True):
-        if caller or server:
-            work.slow, work.server_slow = caller, server
-            work.state = _slowed(work.state, caller)
-            work.server_state = _slowed(work.server_state, server)
-
-
-_Side = Callable[[RowWork], tuple[Signals | None, str]]
-"""What one side counted of a row, and how it sees it."""
-
-
-def _called(work: RowWork) -> tuple[Signals | None, str]:
-    return work.caller, work.state
-
-
-def _served(work: RowWork) -> tuple[Signals | None, str]:
-    return work.server, work.server_state
-
-
-def _slow(work: RowWork, rows: Sequence[RowWork], side: _Side, limits: Thresholds) -> str:
-    signals, _ = side(work)
-    if signals is None or not signals.p95_ms or not work.host:
-        return ""
-    slow = over_limit(signals, limits)
-    if slow or signals.p95_ms <= LONGER_MS:
-        return slow
-    return slower_than_sibling(signals, _siblings(work, rows, side))
-
-
-def _slowed(state: str, slow: str) -> str:
-    return worse(state, SLOW) if slow else state
-
-
-def _siblings(work: RowWork, rows: Iterable[RowWork], side: _Side) -> Iterator[tuple[str, Signals]]:
-    for other in rows:
-        signals, state = side(other)
-        if other is not work and other.host and signals is not None and state not in SICK:
-            yield other.subset or other.version, signals
-
-
 def _mark_pods(rows: Iterable[RowWork], view: ServiceView, now: float) -> None:
     """What belongs to no row of the view has no pods."""
     known = _pods_of(view)
@@ -508,55 +431,9 @@ def _mark_pods(rows: Iterable[RowWork], view: ServiceView, now: float) -> None:
         work.server_state = with_pods_state(work.server_state, state)
 
 
-def server_known(caller: Signals, server: Signals, counted: bool) -> Signals | None:
-    """What the server's side counted; None where nobody counts there.
-
-    So it is where no pod has a proxy (`counted` false), and where pods were reached by requests
-    that none of them counted. A request without a flag that says otherwise has reached one.
-    """
-    if server.requests > 0:
-        return server
-    lost = sum(number for flag, number in caller.flags.items() if not _reached(flag))
-    return server if counted and caller.requests - lost < 1 else None
-
-
-def _reached(flag: str) -> bool:
-    """Whether a request with the flag has come to a pod."""
-    return flag == "-" or (flag in FLAGS and FLAGS[flag].reached)
-
-
 def _share(rows: Sequence[RowWork]) -> None:
     """Shares are of the requests that reached a pod: an injected abort takes nobody's share."""
     known = [work for work in rows if work.reached is not None and work.version != UNKNOWN]
     total = sum([work.reached or 0.0 for work in known])
     for work in known if total else ():
         work.share = (work.reached or 0.0) / total
-
-
-def marks_of(rule: Rule | None) -> tuple[str, ...]:
-    """What is unusual about a rule, in words for one line."""
-    if rule is None:
-        return ()
-    marks = [f"mirror {m.label} {m.percent:g}%" for m in rule.mirrors]
-    if rule.fault and rule.fault.active:
-        marks.append(f"fault {rule.fault}")
-    if rule.timeout_s:
-        marks.append(f"timeout {rule.timeout_s:g}s")
-    return tuple(marks)
-
-
-def faults_beside(routes: Iterable[Route], rule: Rule | None) -> tuple[str, ...]:
-    """The faults of a service's other rules: who asks with a certain header meets them alone."""
-    found = [
-        f"fault {route.rule.fault} where {route.match_text}"
-        for route in routes
-        if route.rule.fault and route.rule.fault.active and not route.unused
-        if rule is None or route.rule != rule
-    ]
-    if len(found) > MOST_BESIDE:
-        found[MOST_BESIDE:] = [f"fault in {len(found) - MOST_BESIDE} more rules"]
-    return tuple(dict.fromkeys(found))
-
-
-MOST_BESIDE = 2
-"""Faults of other rules that a line names."""

@@ -8,8 +8,9 @@ from dataclasses import replace
 from meshtui.dataclass import dataclass
 from meshtui.mesh.carrying import Route
 from meshtui.mesh.model import Match, Mesh, ServiceKey
+from meshtui.mesh.rule_marks import faults_beside, marks_of
 from meshtui.mesh.versions import VersionView, version_rows
-from meshtui.mesh.view import ServiceView, faults_beside, marks_of
+from meshtui.mesh.view import ServiceView
 
 
 @dataclass(frozen=True, slots=True)

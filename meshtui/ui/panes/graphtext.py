@@ -10,8 +10,8 @@ from meshtui.mesh.graph import ENTRY, Callee, Edge, Graph
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.judging import NOT_KNOWN
 from meshtui.mesh.model import Rule, ServiceKey
+from meshtui.mesh.rule_marks import marks_of
 from meshtui.mesh.text import clean
-from meshtui.mesh.view import marks_of
 from meshtui.ui.panes.graphedges import (
     Drawing,
     columns_of,
