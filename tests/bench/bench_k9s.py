@@ -17,11 +17,11 @@ import shutil
 import statistics
 import struct
 import subprocess
-import sys
 import tempfile
 import termios
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -125,15 +125,24 @@ def main() -> None:
     builds = {"this build": HERE, **{name: Path(root).absolute() for name, _, root in named}}
     found = {name: Seen() for name in (*builds, "k9s")}
     kubeconfig = given.kubeconfig.absolute()
-    for _ in range(given.rounds):
+    for number in range(1, given.rounds + 1):
         for name, root in builds.items():
             of_screen(root, kubeconfig, given.seconds, found[name])
         of_k9s(kubeconfig, given.seconds, found["k9s"])
+        print(f"{number} of {given.rounds} rounds:\n{table(found)}", flush=True)
+
+
+def table(found: Mapping[str, Seen]) -> str:
+    """The medians so far, so that a run that is cut short has not been for nothing."""
     peer = found["k9s"].figures()
-    for name, one in found.items():
-        shown = (f"{what} {value:.2f} (x {value / (peer[what] or 1e-9):.2f})"
-                 for what, value in one.figures().items())  # fmt: skip
-        sys.stdout.write(f"{name}: {', '.join(shown)}\n")
+    return "\n".join(
+        f"  {name}: "
+        + ", ".join(
+            f"{what} {value:.2f} (x {value / (peer[what] or 1e-9):.2f})"
+            for what, value in one.figures().items()
+        )
+        for name, one in found.items()
+    )
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ PARTS = (
     ),
     Part("90,000 lines of nine proxies", ("bench_stern",), 300),
     Part("1,000 x 3 routes of a proxy", ("bench_routes",), 90, {"ratio": 1.5}),
+    Part("completion at 1,000 services", ("bench_complete",), 120, {"meshtui, ms": 300}),
     Part("a change", ("bench_change",), 90, {"ratio": 0.2}),
     Part(
         "a change over 200 ms with 5 % lost",

@@ -71,6 +71,7 @@ def rows(
     if shutil.which("k9s"):
         seen = Seen()
         of_k9s(kubeconfig, seconds, seen)
+        medians["screen: start to rows"] = {"k9s": seen.rows_s[0]}
         for source in SOURCES:
             medians[f"at rest, {source}: cpu %"]["k9s"] = seen.rest_percent[0]
             medians[f"at rest, {source}: MiB at most"]["k9s"] = seen.memory_mib[0]

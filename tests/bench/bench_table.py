@@ -117,7 +117,9 @@ def measure(given: argparse.Namespace, against: Mapping[str, Path]) -> None:
                 if given.line:
                     rows |= screens(builds, kubeconfig, phases[:1], given.seconds, given.line)
             if given.rest:
-                rows |= bench_rest.rows(builds, kubeconfig, int(size), given.rest, 1)
+                resting = bench_rest.rows(builds, kubeconfig, int(size), given.rest, 1)
+                for what, row in resting.items():
+                    rows.setdefault(what, {}).update(row)
         name = str(given.kubeconfig or f"{size} services")
         document[name] = rows
         if not given.json:
