@@ -140,7 +140,7 @@ FIND = (
 CHANGE = (
     Scene("change", (line("v3 20 → 5 %"), line(r"moves 15 % ≈ [\d.]+ requests/s"),
                      line(r"\+ +weight: 5")), (*V3, "-", "-", "-", "enter"), pause_s=2.5),
-    Scene("measured", (line(r"v3 5 % asked, \d+\.\d % ± \d+\.\d of \d+"),),
+    Scene("measured", (line(r"v3 5 % asked, \d+\.\d % ± \d+\.\d of \d+ measured; v2"),),
           (*V3, "5", "enter", REST, "enter"), pause_s=30.0, after=UNDONE),
     Scene("danger", (line("danger: every request .* answered an error"),
                      line("type reviews to go on")),

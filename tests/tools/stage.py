@@ -115,7 +115,9 @@ def of_a_newer_version(state: Path) -> None:
 
 
 def run(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "meshtui", *words, "--yes"], check=True)
+    """A change to the stage, whatever the few requests so far say of its versions."""
+    sure = ("--yes", "--force")
+    subprocess.run([sys.executable, "-m", "meshtui", *words, *sure], check=True)
 
 
 def limit_the_gateway(lab: RunningLab) -> None:
