@@ -52,9 +52,9 @@ def texts(graph: Graph, width: int = 80, cursor: Cursor | None = None) -> list[s
 def test_a_caller_branches_into_versions() -> None:
     lines = drawn(edge(), edge(version="v2", requests=5), edge(version="v3", requests=0.5))
     assert lines[1:4] == [
-        " page-v1            ┬══ ●   10/s 0% http mTLS ═════════════▸ v1",
-        "                    ├── ◔  0.5/s 0% http mTLS ─────────────▸ v2",
-        "                    └┄┄ ◔ <0.1/s 0% http mTLS ┄┄┄┄┄┄┄┄┄┄┄┄┄▸ v3",
+        " page-v1            ┬══ ●   10/s 0% http mTLS ═════════════════════════════▸ v1",
+        "                    ├── ◔  0.5/s 0% http mTLS ─────────────────────────────▸ v2",
+        "                    └┄┄ ◔ <0.1/s 0% http mTLS ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄▸ v3",
     ]
 
 
@@ -64,6 +64,14 @@ def test_edges_below_each_other_say_the_same_things_at_the_same_places(width: in
     lines = drawn(failing, edge(version="v2"), width=width)[1:3]
     for word in ("/s", "%", "http", "mTLS"):
         assert len({line.find(word) for line in lines}) == 1, word
+
+
+@pytest.mark.parametrize("width", range(48, 120, 8))
+def test_short_versions_leave_their_room_to_callers_and_lines(width: int) -> None:
+    lines = drawn(edge("productpage-v1"), edge("productpage-v1", "v2"), width=width)
+    assert "productpage-v1" in lines[1]
+    assert all("http mTLS" in line for line in lines[1:3])
+    assert [len(line) for line in lines[1:3]] == [width - 1] * 2
 
 
 def test_a_version_gathers_its_callers() -> None:

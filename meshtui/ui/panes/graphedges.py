@@ -33,6 +33,9 @@ STROKES = ((0.5, "═"), (0.1, "━"), (0.01, "─"), (0.0, "┄"))
 """The line of an edge by its part of the highest rate that is drawn, from so much on."""
 
 UNMEASURED = "╌"
+BESIDE = 2
+"""Cells of the pointer and the blank beside a name."""
+
 SHORTEST, ENDS = 3, 2
 """Cells of a line that has words on it, and of what it begins and ends with."""
 
@@ -50,24 +53,40 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """How to draw: in how many cells, what is picked, and whether the numbers are old."""
+    """How to draw: in how many cells, what is picked, and whether the numbers are old.
+
+    `callers` and `versions` are the cells of the longest name at either end.
+    """
 
     width: int
     cursor: Cursor = field(default_factory=Cursor)
     stale: bool = False
+    callers: int = 0
+    versions: int = 0
 
     @property
     def end_cells(self) -> int:
-        """Of a name at either end, with its pointer and a blank."""
+        """Of the callers, with a pointer and a blank; what versions leave is theirs, and then
+        the lines'."""
+        wanted = self.callers + BESIDE - self._fair
+        return self._fair + min(max(wanted, 0), self._fair - self.version_cells)
+
+    @property
+    def version_cells(self) -> int:
+        return min(self._fair, self.versions + BESIDE) if self.versions else self._fair
+
+    @property
+    def _fair(self) -> int:
+        """Of a name at either end, where both are long."""
         return max(min(self.width // 4, MOST_END), min(LEAST_END, self.width // 3))
 
     @property
-    def name_cells(self) -> int:
-        return max(self.end_cells - 2, 1)
-
-    @property
     def body_cells(self) -> int:
-        return max(self.width - 2 * self.end_cells, 0)
+        return max(self.width - self.end_cells - self.version_cells, 0)
+
+    def name_cells(self, end: str) -> int:
+        cells = self.end_cells if end == CALLER else self.version_cells
+        return max(cells - BESIDE, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +184,7 @@ def _line(
     callee: Callee, edge: Edge, branch: Branch, drawing: Drawing, measures: tuple[float, Columns]
 ) -> Line:
     picked = drawing.cursor.owner == owner_of(callee, edge)
-    caller = caller_name(edge.caller, callee, drawing.name_cells)
+    caller = caller_name(edge.caller, callee, drawing.name_cells(CALLER))
     return (
         *_end(CALLER, caller, edge.caller.known, branch, drawing, picked),
         *_body(edge, branch, drawing, *measures),
@@ -179,7 +198,7 @@ def _end(end: str, name: str, known: bool, branch: Branch, drawing: Drawing, pic
     again = branch.again and branch.by_caller is (end == VERSION)
     role = "strong" if here else "muted" if again or not known else "text"
     text = name if here or branch.names(end) else ""
-    return pointer(here), Span(f"{fit_middle(text, drawing.name_cells)} ", role)
+    return pointer(here), Span(f"{fit_middle(text, drawing.name_cells(end))} ", role)
 
 
 def pointer(here: bool) -> Span:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+from rich.cells import cell_len
 
 from meshtui.mesh.carrying import Route
 from meshtui.mesh.courses import services_beside
@@ -13,13 +16,17 @@ from meshtui.mesh.model import Rule, ServiceKey
 from meshtui.mesh.rule_marks import marks_of
 from meshtui.mesh.text import clean
 from meshtui.ui.panes.graphedges import (
+    MOST_END,
+    VERSION,
     Drawing,
+    caller_name,
     columns_of,
     drawn,
     owner_of,
     pointer,
     rate_words,
     role_of,
+    version_name,
 )
 from meshtui.ui.table import numbers
 from meshtui.ui.table.cells import SIGNS
@@ -40,6 +47,7 @@ def graph_lines(graph: Graph, drawing: Drawing) -> list[Picked]:
     peak = max((edge.rps for callee in shown for edge in callee.edges), default=0.0)
     most = MOST_OF_ONE if graph.centre is None else MOST_EDGES
     chosen = [_chosen(callee.edges, most) for callee in shown]
+    drawing = _with_names(drawing, shown, chosen)
     columns = columns_of([edge for edges, _ in chosen for edge in edges], drawing)
     lines: list[Picked] = []
     for callee, (edges, left_out) in zip(shown, chosen, strict=True):
@@ -55,6 +63,20 @@ def graph_lines(graph: Graph, drawing: Drawing) -> list[Picked]:
         lines += map(Picked, wrapped(f"▲ {words}", drawing.width, "warning", " "))
     lines += map(Picked, wrapped("  ·  ".join(_foot(graph)), drawing.width, "muted", " "))
     return [Picked(fit_line(line, drawing.width), owner) for line, owner in lines]
+
+
+def _with_names(
+    drawing: Drawing, shown: Sequence[Callee], chosen: Sequence[tuple[Sequence[Edge], object]]
+) -> Drawing:
+    """With as many cells at either end as the names that are drawn there have."""
+    callers = [
+        cell_len(caller_name(edge.caller, callee, MOST_END))
+        for callee, (edges, _) in zip(shown, chosen, strict=True)
+        for edge in edges
+    ]
+    versions = [cell_len(version_name(edge.version)) for edges, _ in chosen for edge in edges]
+    versions += [cell_len(row.label) for callee in shown for row in callee.uncalled]
+    return replace(drawing, callers=max(callers, default=0), versions=max(versions, default=0))
 
 
 def _foot(graph: Graph) -> Sequence[str]:
@@ -145,10 +167,10 @@ def _weights(rule: Rule, namespace: str) -> str:
 
 def _uncalled(callee: Callee, drawing: Drawing) -> list[Line]:
     """Versions to which no edge leads."""
-    left = drawing.width - drawing.end_cells
+    left = drawing.width - drawing.version_cells
     lines: list[Line] = []
     for row in callee.uncalled:
-        name = fit_middle(row.label, drawing.name_cells)
+        name = fit_middle(row.label, drawing.name_cells(VERSION))
         words = "no call" if callee.view and callee.view.state != NOT_KNOWN else "not known"
         text = words.rjust(left)[-left:] if left > len(words) else " " * left
         lines.append((Span(text, "muted"), Span(f" {name}", "muted")))
