@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -231,6 +232,51 @@ async def test_rows_totals_and_graph(case: str, source: object) -> None:
     edges = calls.of(REVIEWS).edges
     found = {(e.caller.client[1], e.version, e.signals.requests if e.signals else 0) for e in edges}
     assert found == set(given.edges) if given.edges else found
+
+
+def by_http_route() -> Mesh:
+    """Versions that are services of their own, as the backends of an HTTPRoute."""
+    mesh = made()
+    backends = [
+        {"name": f"reviews-{v}", "port": 9080, "weight": w} for v, w in (("v1", 80), ("v2", 20))
+    ]
+    spec = {
+        "parentRefs": [{"group": "", "kind": "Service", "name": "reviews", "port": 9080}],
+        "rules": [{"backendRefs": backends}],
+    }
+    own = [service(f"reviews-{v}", app="reviews", version=v) for v in ("v1", "v2")]
+    more = parse_mesh(
+        {
+            "services": [service("reviews"), *own],
+            "httproutes": [{"metadata": meta("reviews"), "spec": spec}],
+        }
+    )
+    return replace(
+        mesh,
+        services=more.services,
+        http_routes=more.http_routes,
+        virtual_services=(),
+        destination_rules=(),
+    )
+
+
+async def test_backends_are_counted_under_their_own_names() -> None:
+    """The caller knows the service that it asked, the waypoint the one that it chose."""
+    mesh, bench = by_http_route(), Bench()
+    bench.mesh = mesh
+    texts = {one.name: "envoy_server_live 1\n" for one in mesh.pods}
+    before = dict(texts)
+    for one in (HOP, *BEHIND):
+        name = "reviews" if one is HOP else one.to
+        counter = one.counter.replace('_service_name="reviews"', f'_service_name="{name}"')
+        before[one.pod] += f"{counter} 0\n"
+        texts[one.pod] += f"{counter} {one.number}\n"
+    await bench.tick(0, **before)
+    view = reviews(mesh, await bench.tick(10, **texts))
+    rows = {row.label: row.caller.requests if row.caller else None for row in view.versions}
+    assert rows == {"reviews-v1": 80, "reviews-v2": 20}
+    assert view.caller is not None and view.caller.requests == 100
+    assert view.counted_because == PASSED
 
 
 @pytest.mark.parametrize("case", ["the waypoint counts", "it counts nothing"])
