@@ -16,6 +16,7 @@ from meshtui.operations.request.load_words import _since
 from meshtui.ui.actions.registry import footer
 from meshtui.ui.actions.situation import Situation
 from meshtui.ui.main.detailtext import side_column
+from meshtui.ui.panes.base import shortened
 from meshtui.ui.panes.charts.marks import legend, marked
 from meshtui.ui.widgets.keys import keys_line
 from meshtui.ui.widgets.paint import Line, Span, fit_line, width_of, wrapped
@@ -86,6 +87,15 @@ def test_restarts_take_room_from_a_pods_name_only_where_there_are_any(
     assert any(said in line for line in lines)
     name = pods[0].name
     assert any(name in line for line in lines) is (restarts == 0)
+
+
+@pytest.mark.parametrize(
+    ("room", "kept"),
+    [(40, "● 1 proxy, as the objects say  6s ago "), (35, "● 1 proxy, as the objects say ")],
+)
+def test_the_title_of_a_pane_gives_up_its_age_before_its_service(room: int, kept: str) -> None:
+    right = (Span("● 1 proxy, as the objects say", "ok"), Span("  6s ago", "muted"), Span(" "))
+    assert text_of(shortened(right, room)) == kept
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
 from meshtui.ui.widgets.lines import LinesBlock, LinesView
 from meshtui.ui.widgets.listing import Listing
-from meshtui.ui.widgets.paint import Line, Span, both_ends, span
+from meshtui.ui.widgets.paint import Line, Span, both_ends, span, width_of
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
@@ -126,8 +126,9 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
         if not self.is_mounted or not self.size.width:
             return
         left, right = self.title_words()
-        name = (Span(f" {self.kind} ", "brand"), *self._service_words(), *left)
-        title = both_ends(name, (*right, Span(" ")), self.size.width)
+        name = (Span(f" {self.kind} ", "brand"), *self._service_words())
+        right = shortened((*right, Span(" ")), self.size.width - width_of(name))
+        title = both_ends((*name, *left), right, self.size.width)
         self.title_block.show([title])
 
     def _service_words(self) -> Line:
@@ -194,3 +195,11 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
     def denied(self) -> str:
         """Why what the cursor of the pane is on may not be taken back; empty where it may."""
         return ""
+
+
+def shortened(right: Line, room: int) -> Line:
+    """Without its last words where there is no room for them: whose pane it is comes first."""
+    *words, edge = right
+    while len(words) > 1 and width_of((*words, edge)) > room:
+        words.pop()
+    return (*words, edge)
