@@ -14,10 +14,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Sample
 from meshtui.metrics.prometheus import _summed
 from meshtui.metrics.prometheus_result import parse
 from meshtui.metrics.prometheus_series import KnownSeries
+from meshtui.metrics.prometheus_silent import Answered
 from meshtui.ui import garbage
 from tests.bench import said
 from tests.bench.prometheus_answers import large
@@ -28,7 +30,7 @@ KNOWN = KnownSeries()
 def taken_in(requests: bytes, durations: bytes) -> Sample:
     sample = Sample(0.0, "prometheus", 60.0)
     found = parse(requests, "bench"), parse(durations, "bench")
-    return _summed(KNOWN, sample, *found, {}, frozenset())
+    return _summed(KNOWN, sample, *found, Answered(), Mesh())
 
 
 def spent_ms(work: Callable[[], object], rounds: int) -> float:
