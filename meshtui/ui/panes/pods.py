@@ -122,7 +122,10 @@ class PodsPane(Pane):
         ended = sum(restarts(pod) for pod in pods)
         role = "text" if ready == len(pods) else "warning"
         words = Span(f"{ready}/{len(pods)} ready", role)
-        return (), (words, Span(f"  {ended} restarts" if ended else "", "warning"))
+        return (), (
+            words,
+            Span(f"  {ended} restart{'s' * (ended > 1)}" if ended else "", "warning"),
+        )
 
     def _show(self) -> None:
         if self._snapshot is None or not self.is_mounted or not self.size.width:
