@@ -222,7 +222,7 @@ def slower_than_before(signals: Signals, past: Mapping[float, float]) -> str:
 def _slower(signals: Signals, other: Signals) -> str:
     """The first part of the sentence; empty where it keeps up with `other`."""
     p95_ms = other.p95_ms or 0.0
-    bound = _bound(signals, max(FACTOR * p95_ms, p95_ms + LONGER_MS))
+    bound = _bound(signals, other, max(FACTOR * p95_ms, p95_ms + LONGER_MS))
     if (signals.p95_ms or 0.0) <= bound:
         return ""
     mine, theirs = signals.slower_than(bound) or 0.0, other.slower_than(bound) or 0.0
@@ -240,9 +240,10 @@ def brief_slow(text: str) -> str:
     return f">{bound.replace(' ', '')}" if bound else text
 
 
-def _bound(signals: Signals, at_least_ms: float) -> float:
-    """The next bound of the buckets; infinity where there is none."""
-    return min((b for b in signals.buckets if b >= at_least_ms), default=inf)
+def _bound(signals: Signals, other: Signals, at_least_ms: float) -> float:
+    """The next bound that both have; infinity where there is none."""
+    shared = (b for b in signals.buckets if b >= at_least_ms and b in other.buckets)
+    return min(shared, default=inf)
 
 
 def _timed(signals: Signals) -> float:

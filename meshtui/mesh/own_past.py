@@ -13,6 +13,7 @@ from math import inf
 
 from meshtui.mesh.judging import LONGER_MS, SICK, SLOW, slower_than_before, worse
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.quantile import add_at_shared
 from meshtui.mesh.row_work import RowWork
 from meshtui.mesh.sides import CALLER, SERVER
 from meshtui.mesh.signals import Sample, Signals
@@ -29,7 +30,6 @@ ENOUGH = 50.0
 """Timed requests, with their weights, that make a past."""
 
 _Place = tuple[ServiceKey, str, str, str]
-_Buckets = Mapping[float, float]
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ class OwnPast:
                 continue
             if not times.slow_since:
                 times.past = {bound: count * weight for bound, count in times.past.items()}
-                _added(times.past, times.before)
+                _go_on(times)
             elif now - times.slow_since >= FORGOTTEN_S:
                 times.past, times.slow_since = times.before, 0.0
             times.running, times.before = {}, times.running
@@ -102,7 +102,7 @@ class OwnPast:
         times = self._times.get(place)
         if times is None:
             times = self._times[place] = _Times()
-        _added(times.running, signals.buckets)
+        add_at_shared(times.running, signals.buckets)
         times.counted_at = now
 
     def _judge(self, view: ServiceView, row: RowWork) -> None:
@@ -132,17 +132,19 @@ class OwnPast:
         return found
 
 
+def _go_on(times: _Times) -> None:
+    """Proxies with other bounds than before have another past: it begins anew."""
+    if times.before and times.past.keys() & times.before.keys() <= {inf}:
+        times.past = {}
+    add_at_shared(times.past, times.before)
+
+
 def _takes_long(signals: Signals | None) -> bool:
     return signals is not None and (signals.p95_ms or 0.0) > LONGER_MS
 
 
 def _place(view: ServiceView, row: RowWork, side: str) -> _Place:
     return view.key, row.host, row.subset or row.version, side
-
-
-def _added(to: dict[float, float], more: _Buckets) -> None:
-    for bound, count in more.items():
-        to[bound] = to.get(bound, 0.0) + count
 
 
 def judge_by(works: Sequence[ServiceWork], before: Sequence[ServiceWork]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
 
@@ -32,6 +32,32 @@ def quantiles(qs: Sequence[float], buckets: Mapping[float, float]) -> tuple[floa
     if not total > 0:
         return (None,) * len(qs)
     return tuple(_at(q * total, bounds, counts) for q in qs)
+
+
+def joined(several: Iterable[Mapping[float, float]]) -> dict[float, float]:
+    """Cumulative counts of all, at the bounds that every one of them has.
+
+    Proxies may have bounds of their own (`sidecar.istio.io/statsHistogramBuckets`, another Envoy).
+    Added up at a bound that one of them lacks, its requests would all count as slower.
+    """
+    found: dict[float, float] = {}
+    for counts in several:
+        add_at_shared(found, counts)
+    return found
+
+
+def add_at_shared(to: dict[float, float], more: Mapping[float, float]) -> None:
+    """Adds `more` to what `to` has, which may be nothing, as in `joined`."""
+    if not to:
+        to.update(more)
+        return
+    if not more:
+        return
+    if to.keys() != more.keys():
+        for bound in to.keys() - more.keys():
+            del to[bound]
+    for bound in to:
+        to[bound] += more[bound]
 
 
 def _at(rank: float, bounds: list[float], counts: list[float]) -> float:

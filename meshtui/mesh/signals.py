@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from meshtui.dataclass import dataclass
 from meshtui.mesh.connections import Connections
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.quantile import quantiles
+from meshtui.mesh.quantile import joined, quantiles
 
 _K = TypeVar("_K")
 
@@ -75,14 +75,15 @@ class Signals:
     refused: float = 0.0
 
     def slower_than(self, limit_ms: float) -> float | None:
-        """What part of the timed requests took longer, 0 to 1; None where none was timed.
+        """What part of the timed requests took longer, 0 to 1; None where none was timed,
+        or the histogram has no finite bound.
 
         Inside a bucket requests are taken as spread evenly, as for the quantiles; of what lies
         beyond the last finite bound nothing more is known, so no longer limit cuts it off.
         """
         bounds = sorted(self.buckets)
         total = self.buckets[bounds[-1]] if bounds else 0.0
-        if not total > 0:
+        if len(bounds) < 2 or not total > 0:
             return None
         lower, below = 0.0, 0.0
         for bound in bounds:
@@ -105,7 +106,7 @@ def merged(parts: Iterable[Signals]) -> Signals:
         return several[0]
     requests = sum(part.requests for part in several)
     errors = sum(part.requests * (part.error_ratio or 0.0) for part in several)
-    buckets = _added(part.buckets for part in several) if requests else {}
+    buckets = joined(part.buckets for part in several) if requests else {}
     p50_ms, p95_ms, p99_ms = quantiles(SHOWN, buckets)
     return Signals(
         requests=requests,

@@ -7,6 +7,7 @@ does not keep it. Requests to pods without a proxy, by callers without one, are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import inf
 
 from meshtui.mesh.count_overrides import CLIENT, SERVER
 from meshtui.mesh.metrics_off import not_timing
@@ -17,6 +18,7 @@ from meshtui.mesh.signals import Sample, Signals
 NO_PROXY = "none of its pods has a proxy, and nobody who has one calls it"
 NO_TIMES = "how long requests take is not known: {}"
 _KEPT_NOWHERE = "no histogram of them is there"
+_APART = "its proxies' histograms have no bound in common"
 MOST = 2
 
 
@@ -35,13 +37,18 @@ def mark_untimed(rows: Iterable[RowWork], service: ServiceKey, mesh: Mesh, sampl
     for work in rows:
         if is_untimed(work.caller):
             by = tuple(dict.fromkeys(_by(work, service, mesh, sample)))[:MOST]
-            work.untimed = NO_TIMES.format(
-                f"{' and '.join(by)} switches it off" if by else _KEPT_NOWHERE
-            )
+            because = f"{' and '.join(by)} switches it off" if by else _KEPT_NOWHERE
+            apart = _share_no_bound(work.caller)
+            work.untimed = NO_TIMES.format(_APART if apart else because)
 
 
 def is_untimed(signals: Signals | None) -> bool:
     return signals is not None and signals.requests > 0 and signals.p50_ms is None
+
+
+def _share_no_bound(signals: Signals | None) -> bool:
+    """Requests were timed, by histograms of which no sum can be made."""
+    return signals is not None and signals.buckets.keys() == {inf} and signals.buckets[inf] > 0
 
 
 def _by(work: RowWork, service: ServiceKey, mesh: Mesh, sample: Sample) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.quantile import quantiles
+from meshtui.mesh.quantile import add_at_shared, quantiles
 from meshtui.mesh.signals import (
     SHOWN,
     Hop,
@@ -92,11 +92,8 @@ class Tally:
             _add(self._flags, flag, requests)
 
     def time(self, buckets: Buckets) -> None:
-        if not self._buckets:
-            self._buckets = dict(buckets)
-            return
-        for bound, requests in buckets.items():
-            self._buckets[bound] = self._buckets.get(bound, 0.0) + requests
+        """One histogram, whole: of several only the bounds count that all of them have."""
+        add_at_shared(self._buckets, buckets)
 
     def signals(self, *, times_apart: bool = False) -> Signals:
         """Histograms come later than counters: times without a request are an older window's.

@@ -107,7 +107,8 @@ def growth(before: Reading, after: Reading) -> Reading:
 
 
 def _bucket_growth(before: Buckets | None, after: Buckets) -> Buckets:
-    if before is None or after.get(math.inf, 0.0) < before.get(math.inf, 0.0):
+    reset = before is None or after.get(math.inf, 0.0) < before.get(math.inf, 0.0)
+    if before is None or reset or before.keys() != after.keys():
         return after if any(after.values()) else {}
     grown = {bound: max(0.0, count - before.get(bound, 0.0)) for bound, count in after.items()}
     return grown if any(grown.values()) else {}

@@ -15,7 +15,8 @@ from typing import Protocol
 from meshtui.errors import Unreachable
 from meshtui.mesh.courses import Named
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.quantile import quantile
+from meshtui.mesh.quantile import add_at_shared, quantile
+from meshtui.mesh.signals import Responder
 from meshtui.mesh.time_series import Course, Moment, Past, Stretch
 from meshtui.metrics import prometheus_past_queries as queries
 from meshtui.metrics.counter_reading import Buckets
@@ -218,14 +219,20 @@ def _counted(
 
 def _timed(answer: QueryResult, service: ServiceKey, named: Named) -> dict[str, dict[int, Buckets]]:
     """Cumulative counts by version, time and upper bound in milliseconds."""
-    found: dict[str, dict[int, Buckets]] = {}
+    apart: dict[tuple[str, str, Responder], dict[int, Buckets]] = {}
     for labels, values in answer.series():
         bound = number_of(labels.get("le", ""))
         if bound is None or math.isnan(bound):
             continue
-        of_version = found.setdefault(named(responder_of(labels, service)), {})
+        target = responder_of(labels, service)
+        times = apart.setdefault((named(target), labels.get("reporter", ""), target), {})
         for at, value in values:
             if 0 <= value < math.inf:
-                buckets = of_version.setdefault(round(at), {})
+                buckets = times.setdefault(round(at), {})
                 buckets[bound] = buckets.get(bound, 0.0) + value
+    found: dict[str, dict[int, Buckets]] = {}
+    for (name, _, _), times in apart.items():
+        of_version = found.setdefault(name, {})
+        for at, buckets in times.items():
+            add_at_shared(of_version.setdefault(at, {}), buckets)
     return found

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from meshtui.dataclass import dataclass
 from meshtui.mesh.model import ServiceKey
 from meshtui.metrics.hops import Workloads
-from meshtui.metrics.prometheus_queries import REQUEST_LABELS, once
+from meshtui.metrics.prometheus_queries import REQUEST_LABELS, lacked, once
 from meshtui.metrics.scope import ALL, Scope
 from meshtui.metrics.traffic import BUCKETS, DESTINATION, REQUESTS, SOURCE, WAYPOINT
 
@@ -92,8 +92,13 @@ def durations(
         f"destination_service_name={_quoted(service.name)}",
         f"destination_service_namespace={_quoted(service.namespace)}",
     )
-    counters = (scope.mesh(BUCKETS, *kind, *of) for kind in counting.kinds)
-    return _each(("le", "reporter", *_VERSION), counters, window, oldest_s)
+    by = ("reporter", *_VERSION)
+    over = f"count_over_time({{}}[{window}])"
+    return " or ".join(
+        f"{_each(('le', *by), (scope.mesh(BUCKETS, *kind, *of),), window, oldest_s)}"
+        f" unless {lacked(by, over, scope, *kind, *of)}"
+        for kind in counting.kinds
+    )
 
 
 def _each(labels: tuple[str, ...], counters: Iterable[str], window: str, oldest_s: float) -> str:

@@ -267,7 +267,8 @@ def _sent_times(window: str, scope: Scope, gateways: Iterable[str]) -> str:
     """Their buckets by gateway, the empty ones too: see `durations`."""
     labels = ("source_workload", "source_workload_namespace")
     sent = ('reporter="source"', _sent_by(gateways))
-    return f"({_timed(labels, window, scope, *sent)})"
+    rarer = lacked(labels, _seen_in(window), scope, *sent)
+    return f"({_timed(labels, window, scope, *sent)} unless {rarer})"
 
 
 def requests(window: str, scope: Scope = ALL, silent: Iterable[str] = ()) -> str:
@@ -305,17 +306,19 @@ def durations(
         passed = _timed(by_caller, window, scope, 'reporter="waypoint"', _sent_by(through))
         timed = f"{timed} or {passed}"
     of = tuple(silent)
+    rarer = lacked(_SERVICE, _seen_in(window), scope)
     if not of:
-        return timed
+        return f"({timed}) unless ignoring (source_workload) {rarer}"
     named = _sent_by(of)
     own = scope.mesh(BUCKETS, 'reporter="source"', 'le="+Inf"', named)
     served = _timed(by_caller, window, scope, _SERVED, named)
-    return f"{timed} or {served} unless on ({', '.join(_CALLER)}) (increase({own}[{window}]) > 0)"
+    theirs = f"{served} unless on ({', '.join(_CALLER)}) (increase({own}[{window}]) > 0)"
+    return f"({timed} or {theirs}) unless ignoring (source_workload) {rarer}"
 
 
 def _timed(by: Iterable[str], window: str, scope: Scope, *more: str) -> str:
     labels = ", ".join(by)
-    counted = _grown(BUCKETS, window, scope, *more, 'le="+Inf"')
+    counted = _counted(scope.mesh(BUCKETS, *more, 'le="+Inf"'), window)
     return (
         f"{once((*by, 'le'), _grown(BUCKETS, window, scope, *more))}"
         f" and ignoring (le) sum by ({labels}) ({counted}) > 0"
@@ -324,8 +327,28 @@ def _timed(by: Iterable[str], window: str, scope: Scope, *more: str) -> str:
 
 def before(scope: Scope = ALL) -> str:
     """Buckets of the hour that ended a while ago, by service, version and reporter."""
-    counted = f"increase({scope.mesh(BUCKETS)}[{HOUR_S:.0f}s] offset {BEFORE_S:.0f}s)"
-    return once((*_SERVICE, "le"), counted)
+    over = f"[{HOUR_S:.0f}s] offset {BEFORE_S:.0f}s"
+    counted = once((*_SERVICE, "le"), f"increase({scope.mesh(BUCKETS)}{over})")
+    return f"{counted} unless {lacked(_SERVICE, f'count_over_time({{}}{over})', scope)}"
+
+
+def _seen_in(window: str) -> str:
+    return f"count_over_time({{}}[{window}])"
+
+
+def lacked(by: Iterable[str], over: str, scope: Scope, *more: str) -> str:
+    """The bounds that some of the histograms lack which are summed `by` these labels.
+
+    `over` has the place of the counter. Proxies may have bounds of their own; at a bound that one
+    of them lacks, its requests would be missing from the sum and count as slower.
+    """
+    labels = ", ".join(by)
+    there = over.format(scope.mesh(BUCKETS, *more))
+    whole = over.format(scope.mesh(BUCKETS, *more, 'le="+Inf"'))
+    return (
+        f"(count by (le, {labels}) ({there})"
+        f" < ignoring (le) group_left () count by ({labels}) ({whole}))"
+    )
 
 
 def requests_and_connections(window: str, scope: Scope = ALL, silent: Iterable[str] = ()) -> str:

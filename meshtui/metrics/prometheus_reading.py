@@ -10,6 +10,7 @@ from dataclasses import field
 from meshtui.dataclass import dataclass
 from meshtui.errors import Unreachable
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.quantile import add_at_shared
 from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.mesh.text import clean
 from meshtui.metrics.aggregate import Client, Tally
@@ -92,8 +93,7 @@ def durations_of(histograms: Mapping[Series, Buckets]) -> dict[Traffic, Buckets]
         if whole is None:
             found[traffic] = dict(buckets)
             continue
-        for bound, value in buckets.items():
-            whole[bound] = whole.get(bound, 0.0) + value
+        add_at_shared(whole, buckets)
     return found
 
 
@@ -137,10 +137,15 @@ def sent_by(
         if client in gateways and 0 <= point.value < math.inf:
             found = tallies.setdefault(client, Tally())
             found.count(answer_of(point.labels), point.value, seconds)
+    timed: dict[Client, Buckets] = {}
     for point in times:
-        bound, tally = number_of(point.labels.get("le", "")), tallies.get(_sender(point))
-        if tally and bound is not None and bound >= 0 and 0 <= point.value < math.inf:
-            tally.time({bound: point.value})
+        bound, client = number_of(point.labels.get("le", "")), _sender(point)
+        if bound is not None and bound >= 0 and 0 <= point.value < math.inf:
+            buckets = timed.setdefault(client, {})
+            buckets[bound] = buckets.get(bound, 0.0) + point.value
+    for client, buckets in timed.items():
+        if client in tallies:
+            tallies[client].time(buckets)
     return {client: tally.signals() for client, tally in tallies.items()}
 
 

@@ -58,6 +58,7 @@ class KnownSeries:
         self._limit = limit
         self._known: dict[bytes, tuple[Series, float | None]] = {}
         self._bounds: dict[bytes, float | None] = {}
+        self._histograms: dict[frozenset[tuple[str, str]], Series] = {}
 
     def rows(self, answer: QueryResult) -> Iterator[Row]:
         """The elements of an instant vector; what is not one is left out. Values may be NaN."""
@@ -65,7 +66,7 @@ class KnownSeries:
         head, tail, begin, end, series = b"", b"", 0, 0, _NOBODY
         for metric, value in answer.texts():
             if not isinstance(metric, bytes):
-                yield Series(metric), number_of(metric.get(_BOUND, "")), value
+                yield *self._of(metric), value
                 continue
             # The buckets of one histogram mostly come one after the other.
             if head and metric.startswith(head) and metric.endswith(tail):
@@ -90,6 +91,17 @@ class KnownSeries:
         if len(self._known) + len(self._bounds) >= self._limit:
             self._known.clear()
             self._bounds.clear()
-        labels = labels_in(text)
-        found = self._known[key] = Series(labels), number_of(labels.get(_BOUND, ""))
+        found = self._known[key] = self._of(labels_in(text))
         return found
+
+    def _of(self, labels: Mapping[str, str]) -> tuple[Series, float | None]:
+        """The buckets of one histogram are one series, however a server spells its labels."""
+        if _BOUND not in labels:
+            return Series(labels), None
+        if len(self._histograms) >= self._limit:
+            self._histograms.clear()
+        rest = frozenset(one for one in labels.items() if one[0] != _BOUND)
+        found = self._histograms.get(rest)
+        if found is None:
+            found = self._histograms[rest] = Series(labels)
+        return found, number_of(labels[_BOUND])

@@ -121,7 +121,7 @@ def kind_of(query: str) -> str:
         "label_join": "beside",
         "sum without": "durations" if "_bucket" in query else "requests",
     }
-    return next(kind for start, kind in starts.items() if query.startswith(start))
+    return next(kind for start, kind in starts.items() if query.lstrip("(").startswith(start))
 
 
 def series(values: dict[int, float | str], **labels: str) -> Row:

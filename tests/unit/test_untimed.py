@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
@@ -99,6 +100,13 @@ def test_requests_that_nobody_times_say_so(case: str) -> None:
     assert words in table
     assert words[1:] in text
     assert because == words
+
+
+def test_times_by_histograms_that_have_no_bound_in_common_say_so() -> None:
+    sample = sample_of(None)
+    counted = {at: replace(one, buckets={inf: 100.0}) for at, one in sample.called.items()}
+    for text in said(mesh_of(), replace(sample, called=counted)):
+        assert text and "its proxies' histograms have no bound in common" in text
 
 
 def test_times_of_a_silent_caller_are_the_servers() -> None:
