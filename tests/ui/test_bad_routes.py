@@ -54,7 +54,7 @@ async def test_every_pane_stands_and_the_rules_say_why(how: str) -> None:
             await drive.press(key)
             await drive.tick()
             await drive.press("escape")
-        await drive.press("y")
+        await drive.press("v")
         await drive.until(lambda: why in pane_words(drive.text))
 
 

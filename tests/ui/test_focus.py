@@ -224,7 +224,7 @@ async def test_panes_without_room_are_tabs_of_one_place() -> None:
     async with driving(size=(140, 30)) as drive:
         await drive.press("s", "i")
         assert displayed(drive) == ["signals", "pods"]
-        await drive.press("y")
+        await drive.press("v")
         await drive.until(lambda: displayed(drive) == ["rules"])
         assert "signals │ pods │ [rules]" in drive.text
         await drive.press("tab")

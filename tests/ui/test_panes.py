@@ -11,16 +11,31 @@ from tests.ui.driving import LARGE, SMALL, driving
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 async def test_rules_in_words_and_as_yaml(size: tuple[int, int]) -> None:
     async with driving(size=size) as drive:
-        await drive.press("y")
+        await drive.press("v")
         await drive.until(lambda: "http[1]  ordinary" in drive.text)
         assert "retries 3× 2s each on 5xx" in drive.text and "timeout 10s" in drive.text
         await drive.press("w")
         await drive.until(lambda: "kind: VirtualService" in drive.text)
 
 
+async def test_yaml_and_words_are_two_keys_of_one_pane() -> None:
+    """Each shows its own, and closes the pane where it shows that already."""
+    async with driving() as drive:
+        for key, shown in (("y", "kind: VirtualService"), ("v", "hosts reviews"), ("y", "kind:")):
+            await drive.press(key)
+            await drive.until(lambda shown=shown: shown in drive.text)
+            assert drive.app.main.dock.open_kinds == ("rules",)
+        assert "managedFields" not in drive.text
+        await drive.press("y")
+        assert drive.app.main.dock.open_kinds == ()
+        await drive.press("v", "tab", "y")
+        await drive.until(lambda: "kind: VirtualService" in drive.text)
+        assert drive.app.main.arrangement.focus == "rules"
+
+
 async def test_panes_stay_and_follow_the_cursor() -> None:
     async with driving() as drive:
-        await drive.press("l", "p", "y")
+        await drive.press("l", "p", "v")
         await drive.until(lambda: "http[1]  ordinary" in drive.text)
         await drive.go_to("ratings")
         await drive.until(lambda: "no VirtualService names this service" in drive.text)
@@ -74,7 +89,7 @@ async def test_tab_goes_into_the_pane_that_was_opened_last() -> None:
         assert "Tab next pane" in drive.text.splitlines()[-1]
 
 
-@pytest.mark.parametrize("keys", [("s",), ("d",), ("y", "w"), ("question_mark",)])
+@pytest.mark.parametrize("keys", [("s",), ("d",), ("y",), ("question_mark",)])
 async def test_what_goes_on_below_is_said_until_its_end_is_seen(keys: tuple[str, ...]) -> None:
     async with driving(size=SMALL) as drive:
         await drive.go_to("reviews")

@@ -301,7 +301,7 @@ async def test_nothing_is_asked_while_it_is_hidden() -> None:
     async with driving(size=SMALL) as drive:
         await opened(drive, "2")
         await drive.until(lambda: drive.cockpit.proxies.asked)
-        await drive.press("y")
+        await drive.press("v")
         await drive.until(lambda: "VirtualService" in drive.text)
         asked = len(drive.cockpit.proxies.asked)
         drive.cockpit.clock.now += 60

@@ -30,9 +30,14 @@ LOOKING: tuple[Action, ...] = (
         LOOK, False, ANYWHERE, "service", 80,
     ),
     Action(
-        "rules", ("y", "v"), "y", "rules",
-        "What VirtualService and DestinationRule say.",
+        "rules", ("v",), "v", "rules",
+        "What VirtualService and DestinationRule say, in words.",
         LOOK, False, ANYWHERE, "service", 90,
+    ),
+    Action(
+        "yaml", ("y",), "y", "YAML",
+        "The same objects as they are stored, but for managed fields and what was applied last.",
+        LOOK, False, ANYWHERE, "service", 91,
     ),
     Action(
         "trace", ("t",), "t", "trace",
@@ -142,7 +147,7 @@ LOOKING: tuple[Action, ...] = (
     ),
     Action(
         "raw", ("w",), "w", "raw",
-        "Rules as YAML; again for the readable form.",
+        "Rules as YAML; again for the words.",
         LOOK, False, IN_RULES, "", 9, False,
     ),
     Action(

@@ -60,7 +60,7 @@ class Row:
 class Detail(KeyBlock):
     """Below the table; not there where the table needs the room."""
 
-    only = ("i", "l", "y")
+    only = ("i", "l", "v")
     """Of the keys that it names; a rule may be called like one."""
 
     class PathsRead(Message):

@@ -68,6 +68,24 @@ class Handlers:
 
     # Panes
 
+    def do_rules(self) -> None:
+        self._rules(in_yaml=False)
+
+    def do_yaml(self) -> None:
+        self._rules(in_yaml=True)
+
+    def _rules(self, *, in_yaml: bool) -> None:
+        """The pane that has the focus and shows them so already is closed, as any pane is."""
+        from meshtui.ui.panes.rules import RulesPane
+
+        pane = self._arrangement.focused_pane
+        if isinstance(pane, RulesPane) and pane.in_yaml == in_yaml:
+            self._arrangement.toggle(pane.kind)
+            return
+        pane = self._arrangement.to_front(RulesPane.kind)
+        assert isinstance(pane, RulesPane)  # noqa: S101 - of this kind
+        pane.show(in_yaml=in_yaml)
+
     def do_request(self) -> None:
         self._prompting.open(":", self._host.trace_words)
 

@@ -11,19 +11,24 @@ from meshtui.ui.widgets.paint import Line, Span
 
 
 class RulesPane(Pane):
-    """Readable by default; `w` shows the objects as they are in the cluster."""
+    """In words, or the objects as they are in the cluster."""
 
     kind = "rules"
 
     def __init__(self, *args: object) -> None:
         super().__init__(*args)  # type: ignore[arg-type]
-        self._raw = False
+        self.in_yaml = False
         self._snapshot: Snapshot | None = None
         self._shown: tuple[object, ...] = ()
 
     def update_body(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        mark = (self._raw, self.view.key if self.view else None, self._versions(), self.size.width)
+        mark = (
+            self.in_yaml,
+            self.view.key if self.view else None,
+            self._versions(),
+            self.size.width,
+        )
         if mark == self._shown or not self.size.width:
             return
         moved = self._shown[:2] != mark[:2]
@@ -58,15 +63,18 @@ class RulesPane(Pane):
     def _lines(self, snapshot: Snapshot) -> list[Picked]:
         if self.view is None:
             return []
-        if self._raw:
+        if self.in_yaml:
             return [Picked(line) for line in yaml_lines(self.view, snapshot.mesh)]
         return rules_lines(self.view, snapshot.mesh, self.size.width - 3)
 
     def title_words(self) -> tuple[Line, Line]:
-        return (), (Span("YAML" if self._raw else "", "muted"),)
+        return (), (Span("YAML" if self.in_yaml else "", "muted"),)
 
     def do_raw(self) -> None:
-        self._raw = not self._raw
+        self.show(in_yaml=not self.in_yaml)
+
+    def show(self, *, in_yaml: bool) -> None:
+        self.in_yaml = in_yaml
         if self._snapshot is not None:
             self.update_body(self._snapshot)
         self.update_title()
