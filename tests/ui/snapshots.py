@@ -29,8 +29,9 @@ TEXT = "text"
 PATIENCE_S = 20.0
 """How long a loaded machine may take until the screen is as it was."""
 
-SETTLING_S = 1.0
-"""How long is waited for a screen of which there is no snapshot yet."""
+SETTLED_S = 0.3
+"""Of the processor: a screen of which there is no snapshot yet has settled when it does not change
+meanwhile. A clock goes on where a loaded machine paints nothing."""
 
 _CODES = ascii_letters + digits + "!#$%&()*+,-./:;<=>?@[]^_{|}~"
 
@@ -64,14 +65,20 @@ async def check(drive: Drive, name: str, size: tuple[int, int]) -> list[str]:
 async def _settled(drive: Drive, wanted: dict[str, str], theme: str) -> dict[str, str]:
     """The text and the styles, once they are what is wanted, else when time is up; where nothing
     is wanted once they have not changed for a while."""
-    end = time.monotonic() + (PATIENCE_S if wanted else SETTLING_S)
-    parts = (TEXT, theme)
-    found = _taken(drive, theme)
-    while time.monotonic() < end and not (wanted and all(found[p] == wanted[p] for p in parts)):
+    end, parts = time.monotonic() + PATIENCE_S, (TEXT, theme)
+    found, since = _taken(drive, theme), time.process_time()
+    while time.monotonic() < end:
+        if all(found[p] == wanted[p] for p in parts) if wanted else _long_since(since):
+            break
         await drive.pilot.pause()
         await asyncio.sleep(0.01)
-        found = _taken(drive, theme)
+        before, found = found, _taken(drive, theme)
+        since = since if found == before else time.process_time()
     return found
+
+
+def _long_since(began: float) -> bool:
+    return time.process_time() - began >= SETTLED_S
 
 
 def _taken(drive: Drive, theme: str) -> dict[str, str]:
