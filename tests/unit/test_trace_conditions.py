@@ -88,6 +88,46 @@ def test_a_header_that_comes_twice(
     assert holds(None) is (each if each is joined else None)
 
 
+@pytest.mark.parametrize("name", ["user-agent", "Authorization", "origin", "x-forwarded-proto"])
+@pytest.mark.parametrize("separately", [True, False, None])
+def test_a_header_with_a_place_of_its_own_is_one_value(name: str, separately: bool | None) -> None:
+    """Asked of an Envoy 1.40, which compares x-user's lines one by one."""
+    request = asked("/", (name, "a"), (name, "b"))
+
+    def holds(value: str) -> bool | None:
+        return on_header(name, StringMatch("exact", value), request, separately=separately).holds
+
+    assert (holds("a"), holds("a,b"), holds("a, b")) == (False, True, False)
+
+
+@pytest.mark.parametrize(
+    ("header", "present", "absent", "trailers"),
+    [
+        (("keep-alive", "timeout=5"), False, True, False),
+        (("Proxy-Connection", "keep-alive"), False, True, False),
+        (("connection", "close"), False, True, False),
+        (("te", "gzip"), False, True, False),
+        (("te", "trailers, gzip"), True, False, True),
+        (("x-envoy-retry-on", "5xx"), None, None, None),
+        (("x-envoy-attempt-count", "1"), True, False, False),
+    ],
+)
+def test_what_ends_at_a_hop_is_off_before_a_route_is_looked_for(
+    header: tuple[str, str], present: bool, absent: bool, trailers: bool
+) -> None:
+    """Each line was asked of an Envoy 1.40, but what only some of its listeners take off."""
+    request = asked("/", header)
+    exact = StringMatch("exact", "trailers")
+    assert on_header(header[0], SET, request).holds is present
+    assert on_header(header[0], SET, request, invert=True).holds is absent
+    assert on_header(header[0], exact, request).holds is trailers
+
+
+def test_the_connection_of_an_upgrade_is_not_decided() -> None:
+    request = asked("/", ("connection", "upgrade"), ("upgrade", "websocket"))
+    assert on_header("connection", SET, request).holds is None
+
+
 @pytest.mark.parametrize(
     ("match", "missing_is_empty", "value", "holds"),
     [
