@@ -144,13 +144,19 @@ def test_a_load_is_what_the_applications_counted(
     found = ran.json
     assert found["codes"] == {"200": found["requests"]} and found["requests"] > 20
     at_the_applications = counted(lab)
-    assert at_the_applications.total() == found["requests"], ran.err
+    assert at_the_applications.total() == found["requests"], ran.err + logged(made)
     versions = {"reviews-v1", "reviews-v2"} | (set() if ruled else {"reviews-v3"})
     assert set(+at_the_applications) == versions
     asked = operator.run("request", "shelf", "--from", SIDECAR, "-o", "json", "--wait", "20s")
     assert asked.status == 0, asked.err
     assert counted(lab).total() == found["requests"] + 1
     assert asked.json["agrees"] is not False
+
+
+def logged(made: Made) -> str:
+    """What the pods' proxies logged of the last requests, to see whose they were."""
+    pods = [pod["metadata"]["name"] for pod in made.mesh.api.pods("reviews")]
+    return "\n".join(line for pod in pods for line in (pod, *made.mesh.api.log(pod)[-40:]))
 
 
 def tcp_route(made: Made) -> str:
