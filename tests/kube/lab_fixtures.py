@@ -136,7 +136,7 @@ class Watch:
         self.response = response
 
     async def next(self) -> Json:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             line = await self.response.content.readline()
         return json.loads(line) if line else None
 
@@ -171,7 +171,7 @@ async def running_lab(
 
 async def eventually(what: Awaitable[T]) -> T:
     """Wait for something another task brings about, but not for ever."""
-    return await asyncio.wait_for(what, 10)
+    return await asyncio.wait_for(what, 30)
 
 
 def virtual_service(name: str = "reviews", **weights: int) -> Json:

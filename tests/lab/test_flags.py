@@ -214,7 +214,7 @@ async def test_a_flag_is_seen_where_it_belongs(mesh: Mesh, case: Case) -> None:
             async def count() -> float:
                 return flagged(await source.sample(facts), case)
 
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while await count() < case.at_least:  # noqa: ASYNC110 - no sign
                     await asyncio.sleep(0.1)
     finally:

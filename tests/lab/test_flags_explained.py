@@ -94,7 +94,7 @@ async def provoked(mesh: Mesh, cluster: Cluster, case: Case, path: str) -> tuple
     source = SidecarSource(cluster)
     await source.sample(facts)
     await asyncio.to_thread(case.send, mesh, path)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while flagged(sample := await source.sample(facts), case) < case.at_least:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     return sample, facts
@@ -122,7 +122,7 @@ async def test_requests_that_wait_for_a_connection_are_told_with_the_limit(mesh:
         source = SidecarSource(cluster)
         await source.sample(facts)
         answers = await asyncio.to_thread(mesh.send, MANY, "/", concurrency=20)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not _timed(sample := await source.sample(facts), MANY):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
     finally:

@@ -62,7 +62,7 @@ async def asked(tmp_path: Path) -> AsyncIterator[tuple[Discovery, Asking]]:
 
 async def taken(discovery: Discovery, kind: str, acked: int, refusals: int = 0) -> None:
     """Wait until the next question of the Envoy has said what it has."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while True:
             found = discovery.sync(NODE, kind)
             if found and (found.acked, found.refusals) == (acked, refusals):

@@ -69,7 +69,7 @@ async def source(
 
 async def sampled(source: PrometheusSource | AutoSource, facts: Facts) -> None:
     """It has given a sample, so it knows when the mesh was scraped."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while True:
             with suppress(MeshtuiError):
                 await source.sample(facts)
@@ -84,7 +84,7 @@ async def past_until(
     stretch: Stretch,
     enough: Callable[[Past], bool],
 ) -> Past:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(40):
         while True:
             await source.sample(facts)
             found = await source.past(REVIEWS, stretch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -13,7 +14,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample, Signals, VersionKey
 from meshtui.metrics.sidecars import SidecarSource
-from tests.lab.harness import Mesh, to
+from tests.lab.harness import Mesh, to, until
 
 REVIEWS = ServiceKey("default", "reviews")
 
@@ -38,16 +39,28 @@ async def sample_until(
     source: SidecarSource, facts: Facts, enough: Callable[[Sample], bool]
 ) -> Sample:
     """Counters are there at once, but a proxy's log and histograms come a little later."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not enough(sample := await source.sample(facts)):  # noqa: ASYNC110 - no sign
             await asyncio.sleep(0.1)
     return sample
+
+
+def all_counted_are_timed(mesh: Mesh) -> bool:
+    """Whether the caller's histograms have what its counters have: they come a second later."""
+    text = mesh.lab.admin("productpage-v1", "/stats/prometheus?usedonly&filter=istio_request")
+
+    def total(metric: str) -> int:
+        return sum(map(int, re.findall(rf"^\w*{metric}\{{.*\}} (\d+)$", text, re.M)))
+
+    counted = total("istio_requests_total")
+    return 0 < counted == total("istio_request_duration_milliseconds_count")
 
 
 async def signals_of(
     mesh: Mesh, cluster: Cluster, facts: Facts, count: int
 ) -> tuple[Sample, dict[str, Signals]]:
     """Send requests between two readings; the callers' view of reviews by version."""
+    until(lambda: all_counted_are_timed(mesh), what="the times of what was sent before")
     source = SidecarSource(cluster)
     await source.sample(facts)
     mesh.lab.reset()

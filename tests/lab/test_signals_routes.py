@@ -86,7 +86,7 @@ async def endpoints(cluster: Cluster, pod: Pod) -> tuple[ProxyEndpoint, ...]:
 
 
 async def until(found: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await found():  # noqa: ASYNC110 - a proxy gives no sign
             await asyncio.sleep(0.02)
 
