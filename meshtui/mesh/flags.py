@@ -90,9 +90,10 @@ _TABLE = (
     Flag(
         "UC",
         "upstream closed",
-        "The pod closed the connection in the middle of the request.",
+        "The pod closed the connection in the middle of the request; so ends a WebSocket that the "
+        "server closes (101).",
         "restarts and crashes of the pod, and idle timeouts shorter than the proxy's",
-        ("503",),
+        ("503", "101"),
         reached=True,
     ),
     Flag(
