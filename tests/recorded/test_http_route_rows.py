@@ -302,7 +302,7 @@ def test_the_verbs_work_on_a_grpc_route() -> None:
     assert [d.weight for d in route.rules[1].destinations] == [7, 3]
     assert apply(after, change.inverse) == located.owner.raw
     mirror = build_change(mesh, SetMirror("rev-v2", 50.0), target)
-    assert mirror.words == ("mirror none → rev-v2 50%",)
+    assert mirror.words == ("mirror none → rev-v2 50 %",)
     with pytest.raises(Refused, match="GRPCRoute gw-a/g carries the traffic: a timeout is not"):
         build_change(mesh, SetTimeout(timeout_s=2.0), target)
     with pytest.raises(Refused, match="a fault is not made in"):
