@@ -204,6 +204,49 @@ class TestMutualTls:
         assert "has no proxy that could accept it" in finding.effect
 
 
+def excluding(ports: str, mode: str = "", accepts: str = "", **partial: Any) -> list[Finding]:
+    kept = pod("reviews", "v1")
+    kept["metadata"]["annotations"] = {"traffic.sidecar.istio.io/excludeInboundPorts": ports}
+    tls = {"trafficPolicy": {"tls": {"mode": mode}}} if mode else {}
+    policy = {"metadata": meta("accepts"), "spec": {"mtls": {"mode": accepts}}}
+    return found(
+        "excluded-port",
+        partial or None,
+        **with_(
+            pods=[kept, pod("reviews", "v2"), proxy()],
+            destinationrules=[destination_rule("reviews", [], **tls)],
+            peerauthentications=[policy] if accepts else [],
+        ),
+    )
+
+
+class TestExcludedPorts:
+    @pytest.mark.parametrize(("mode", "accepts"), [("", ""), ("", "STRICT"), ("ISTIO_MUTUAL", "")])
+    def test_callers_send_it_mutual_tls(self, mode: str, accepts: str) -> None:
+        (finding,) = excluding("15021, 9080", mode, accepts)
+        assert (finding.severity, finding.field) == ("error", "spec.ports[0]")
+        assert str(finding.object) == "Service default/reviews"
+        assert "keeps port 9080 from its proxy" in finding.effect and "503 (UF)" in finding.effect
+
+    @pytest.mark.parametrize(
+        ("ports", "mode", "accepts"),
+        [
+            ("8080", "", ""),
+            ("", "", ""),
+            ("9080", "DISABLE", ""),
+            ("9080", "SIMPLE", ""),
+            ("9080", "", "DISABLE"),
+        ],
+    )
+    def test_callers_send_plain_text_or_it_is_no_port_of_the_service(
+        self, ports: str, mode: str, accepts: str
+    ) -> None:
+        assert not excluding(ports, mode, accepts)
+
+    def test_nothing_is_said_where_policies_are_not_read(self) -> None:
+        assert not excluding("9080", peerauthentications=frozenset({"default"}))
+
+
 class TestPolicies:
     @pytest.mark.parametrize(
         ("pods", "settings", "never"),

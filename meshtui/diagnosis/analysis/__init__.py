@@ -83,7 +83,7 @@ from meshtui.diagnosis.analysis.retries import (
     slow_tries,
     unsafe_retry,
 )
-from meshtui.diagnosis.analysis.security import mtls_conflict
+from meshtui.diagnosis.analysis.security import excluded_port, mtls_conflict
 from meshtui.diagnosis.analysis.shadowing import unreachable_rule
 from meshtui.diagnosis.analysis.subsets import (
     duplicate_subset,
@@ -131,6 +131,7 @@ CHECKS: tuple[Check, ...] = (
     uncounted_rule,
     overlapping_sidecars,
     mtls_conflict,
+    excluded_port,
     denied_service,
     denied_connections,
     idle_authorization,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from meshtui.diagnosis.analysis.finding import ERROR, Finding
 from meshtui.diagnosis.analysis.resolved_hosts import resolved_hosts
 from meshtui.mesh import read
 from meshtui.mesh.hosts import short_host
-from meshtui.mesh.model import DestinationRule, Mesh
-from meshtui.mesh.mutual_tls import tls_conflict
-from meshtui.mesh.resolution import Cluster, View
+from meshtui.mesh.model import DestinationRule, Mesh, Ref, Service
+from meshtui.mesh.mutual_tls import MUTUAL, tls_conflict
+from meshtui.mesh.parse import EXCLUDED
+from meshtui.mesh.resolution import Cluster, Endpoint, View
 from meshtui.mesh.resolution.names import covered
-from meshtui.mesh.security import STRICT
+from meshtui.mesh.routing import pods_of
+from meshtui.mesh.security import DISABLE, STRICT, accepted
 
 
 def mtls_conflict(mesh: Mesh) -> Iterator[Finding]:
@@ -30,6 +32,60 @@ def mtls_conflict(mesh: Mesh) -> Iterator[Finding]:
             if finding := _judged(mesh, rule, view, cluster):
                 found.setdefault((str(rule.ref), finding.field), finding)
     yield from found.values()
+
+
+def excluded_port(mesh: Mesh) -> Iterator[Finding]:
+    """A port of a Service that its pods keep from their own proxies.
+
+    istiod has callers send mutual TLS to every pod with a proxy, by whatever port: the program
+    behind such a port does not speak it, and callers see 503 UF with WRONG_VERSION_NUMBER.
+    """
+    if not any(pod.sidecar and pod.unproxied for pod in mesh.pods):
+        return
+    askers = resolved_hosts(mesh).askers
+    for service in mesh.services:
+        if not any(pod.unproxied for pod in pods_of(mesh, service)):
+            continue
+        for port in _met_by_mutual_tls(mesh, service, askers.views_of(service.host)):
+            yield _kept_from_proxy(service, *port)
+
+
+def _met_by_mutual_tls(
+    mesh: Mesh, service: Service, views: Iterable[View]
+) -> Iterator[tuple[int, Endpoint]]:
+    """The service's ports, and the first pod of each that is sent mutual TLS and can't take it."""
+    root, found = mesh.settings.root_namespace, set[int]()
+    known = all(mesh.knows("peerauthentications", n) for n in (service.key.namespace, root))
+    for view in views:
+        for cluster in view.clusters(service.host).values():
+            mode = read.text(read.obj(cluster.policy, "tls"), "mode")
+            if mode not in ("", *MUTUAL) or cluster.port.number in found:
+                continue
+            for endpoint in view.endpoints(cluster).found:
+                pod = endpoint.pod
+                if pod is None or not pod.sidecar or endpoint.port not in pod.unproxied:
+                    continue
+                policies = mesh.peer_authentications
+                says = accepted(policies, root, pod.namespace, pod.labels, endpoint.port)
+                if mode or (known and says.mode != DISABLE):
+                    found.add(cluster.port.number)
+                    yield cluster.port.number, endpoint
+                    break
+
+
+def _kept_from_proxy(service: Service, number: int, endpoint: Endpoint) -> Finding:
+    pod = endpoint.pod.name if endpoint.pod else ""
+    index = next(i for i, port in enumerate(service.ports) if port.number == number)
+    return Finding(
+        "excluded-port",
+        ERROR,
+        Ref("Service", service.key.namespace, service.key.name),
+        f"spec.ports[{index}]",
+        f"Pod {pod} keeps port {endpoint.port} from its proxy ({EXCLUDED}), and callers send it "
+        "mutual TLS, as any pod with a proxy: requests are answered 503 (UF).",
+        f"A DestinationRule with tls mode DISABLE for port {number} has callers send plain text; "
+        "or take the port out of the annotation.",
+    )
 
 
 def _speaks(rule: DestinationRule) -> bool:
