@@ -124,6 +124,17 @@ def from_where_it_is(plan: Plan, percent: float) -> Plan:
     return replace(found, shadow_s=0.0) if percent > 0 else found
 
 
+def left_out(plan: Plan, percent: float) -> str:
+    """The steps that `from_where_it_is` leaves out, in words; empty where it leaves out none."""
+    steps = tuple(step for step in plan.steps if step < percent - 0.01)
+    if not steps:
+        return ""
+    which = "step" if len(steps) == 1 else "steps"
+    pause = ", and so is asking there" if plan.pause_at & frozenset(steps) else ""
+    verb = "is" if len(steps) == 1 else "are"
+    return f"the canary has {percent:g} % already: {which} {_list(steps)} {verb} left out{pause}"
+
+
 def read_plans(text: str, usual: Mapping[str, Any] | None = None) -> tuple[Plan, ...]:
     """The plans of a YAML file: one, or a list of them, each of another service.
 

@@ -51,7 +51,7 @@ def run_screen(arguments: argparse.Namespace, leaving: Leaving, *, all_ends: boo
     finally:
         app.release_terminal()
         for words in (*app.ending.parting, *(() if all_ends else app.ending.left_on)):
-            output.note(f"meshtui: {words}")
+            output.note(f"meshtui: {app.plain(words)}")
     if app.failure is not None:
         raise app.failure
     return status

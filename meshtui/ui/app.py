@@ -129,6 +129,14 @@ class MeshtuiApp(App[int]):
         """With plain ASCII as the last of them, where that is wanted."""
         return [*super().get_line_filters(), *self._ascii]
 
+    def plain(self, text: str) -> str:
+        """What is said outside of the screen, with no other signs than the screen may have."""
+        if not self._ascii:
+            return text
+        from meshtui.ui.widgets.ascii import to_ascii
+
+        return to_ascii(text)
+
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return roles.default_variables(self.current_theme)
 

@@ -141,6 +141,16 @@ def test_versions_that_nobody_calls_are_there() -> None:
     assert [line.endswith(("no call v2", "no call v3")) for line in lines].count(True) == 2
 
 
+def test_a_version_that_gets_copies_alone_is_not_called_uncalled() -> None:
+    cockpit = FakeCockpit()
+    cockpit.measure()
+    view = next(view for view in cockpit.snapshot().views if view.key == REVIEWS)
+    copied = replace(view.versions[1], mirrored_percent=100.0, server=Signals(80, 40.0))
+    lines = drawn(edge(), view=view, uncalled=(copied, view.versions[2]))
+    assert any(line.endswith("copies, 40/s v2") for line in lines)
+    assert any(line.endswith("no call v3") for line in lines)
+
+
 # Whatever there is
 
 NAMES = st.one_of(st.sampled_from(("a", "page-v1", EVIL)), st.text(max_size=12))

@@ -26,6 +26,8 @@ async def test_a_newcomer_is_told_what_is_there_until_esc(size: tuple[int, int])
         for words in ("Version v3 of reviews", "s says", "R rolls back", KUBECONFIG, "? help"):
             assert words in drive.text
         assert "{" not in drive.text
+        for service in ("▾ reviews", "▸ details", "▸ productpage", "▸ ratings"):
+            assert service in drive.text  # the detail leaves the table its rows
         await drive.press("v")
         await drive.until(lambda: "http[1]" in drive.text)
         assert (KUBECONFIG in drive.text) is (size == LARGE)

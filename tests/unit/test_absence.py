@@ -10,10 +10,12 @@ import pytest
 from meshtui.cli import services as services_command
 from meshtui.cli.documents.services import services_json
 from meshtui.errors import MeshtuiError, NotFound, Unreachable
-from meshtui.mesh.judging import NO_TRAFFIC, NOT_KNOWN, OK
+from meshtui.mesh.judging import NO_TRAFFIC, NOT_KNOWN, OK, state_of
 from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.parse import parse_mesh
-from meshtui.mesh.signals import Sample
+from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.thresholds import Thresholds
+from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, service_views
 from meshtui.metrics.exposition import is_exposition
 from meshtui.operations.namespaces import refuse_missing
@@ -284,3 +286,28 @@ async def test_an_empty_namespace_and_one_that_cannot_be_asked_for_are_not_refus
     cluster: Namespaces,
 ) -> None:
     await refuse_missing(cluster, MESH, "empty")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "called", "said"),
+    [
+        (0.05, 0, "5.0% of copies fail"),
+        (0.05, 100, ""),
+        (0.0, 0, ""),
+        (1.0, 0, "100% of copies fail"),
+    ],
+)
+def test_a_version_that_answers_copies_alone_is_not_passed_over(
+    ratio: float, called: float, said: str
+) -> None:
+    server, caller = Signals(400, 40.0, ratio), Signals(called, called / 10, 0.0)
+    row = VersionView(
+        "v3",
+        host="reviews",
+        mirrored_percent=100.0,
+        caller=caller,
+        server=server,
+        server_state=state_of(server, Thresholds()),
+    )
+    marks = "".join(piece.text for piece in version_marks(row))
+    assert ("copies fail" in marks) is bool(said) and said in marks

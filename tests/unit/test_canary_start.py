@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from meshtui.canary.plan import plans_of
+from meshtui.canary.plan import Plan, from_where_it_is, left_out, plans_of
 from meshtui.cli.parser import build_parser
 from meshtui.errors import Refused, Usage
 from meshtui.mesh.model import ServiceKey
@@ -110,7 +110,7 @@ def test_the_version_that_carries_the_traffic_is_not_proposed(
         ((80, 20), "50 % → 100 %, 5m each", "no worse than v1.", "goes back to v1 at once"),
         (
             (50, 20, 30), "50 % → 100 %, 5m each", "no worse than v1 and v3.",
-            "goes back to v1 50 %, v3 30 % at once",
+            "goes back to v1 62.5 %, v3 37.5 % at once",
         ),
     ],
 )  # fmt: skip
@@ -122,7 +122,10 @@ def test_the_question_begins_where_the_canary_is(
     request = read_run(["--to", "v2", "--steps", "5,50,100"])
     question, consequence = begin_question(request, REVIEWS, view)
     assert question == "Start a canary of reviews.shop to v2?"
-    assert consequence.splitlines()[0] == f"{steps}."
+    first, second, *_ = consequence.splitlines()
+    assert first == f"{steps}."
+    passed = "The canary has 20 % already: step 5 is left out."
+    assert (second == passed) is (weights[1] == 20)
     assert worse in consequence and back in consequence
 
 
@@ -131,3 +134,13 @@ def test_a_canary_beyond_its_last_step_is_refused_before_the_question() -> None:
     view = cast("ServiceView", SimpleNamespace(versions=(row,)))
     with pytest.raises(Refused, match="has 80 % already"):
         begin_question(read_run(["--to", "v2", "--steps", "5,50"]), REVIEWS, view)
+
+
+def test_steps_and_pauses_that_are_behind_are_said() -> None:
+    plan = Plan("reviews", "v2", steps=(5, 10, 50), pause_at=frozenset({10, 50}))
+    assert left_out(plan, 5.0) == ""
+    assert left_out(plan, 8.0) == "the canary has 8 % already: step 5 is left out"
+    assert left_out(plan, 20.0) == (
+        "the canary has 20 % already: steps 5, 10 are left out, and so is asking there"
+    )
+    assert from_where_it_is(plan, 20.0).pause_at == {50}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from meshtui.canary.events import Asked, Order, Revived
 from meshtui.canary.machine import Next, Phase, State, advance, begin
-from meshtui.canary.plan import Plan, from_where_it_is
+from meshtui.canary.plan import Plan, from_where_it_is, left_out
 from meshtui.canary.progress import Progress, progress_of
 from meshtui.canary.route import find_route, percent_of, percents_of
 from meshtui.canary.stored import StoredRun, from_text
@@ -121,10 +121,12 @@ class Autopilot:
         target = Target(service.key, plan.rule, callers=self._callers(service.key))
         located, facts = find_route(mesh, target, plan.version)
         label = label_of(located, facts.host, facts.subset)
+        passed = left_out(plan, percent_of(facts))
         plan = from_where_it_is(plan, percent_of(facts))
         target = replace(target, rule=facts.written)
         findings, diff = await first_step(self._session, mesh, target, plan, label, self._clients)
-        cautions = (*objections(mesh, located, facts, self._sample), *findings)
+        found = (*objections(mesh, located, facts, self._sample), *findings)
+        cautions = (Caution("warning", passed), *found) if passed else found
         before = _before(located, facts.place, percents_of(facts))
         began = self._clock()
         driver = Driver(

@@ -321,7 +321,8 @@ class MainScreen(Screen[None]):
             return
         table = self.table
         rows = table.line_count() + len(table.pinned())
-        free = self.left.size.height - rows
+        told = self.welcome.size.height if self.welcome.display else 0
+        free = self.left.size.height - rows - told
         notes = table.notes_of(table.view.key) if table.view else ()
         row = Row(table.view, table.version, stale=table.stale, notes=notes)
         own = self.snapshot.of(table.view.key if table.view else None)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 from meshtui.canary.ladder import ladder
-from meshtui.canary.plan import Choice, Plan, from_where_it_is, given_of, plans_of
+from meshtui.canary.plan import Choice, Plan, from_where_it_is, given_of, left_out, plans_of
 from meshtui.canary.progress import Progress, ladder_text
 from meshtui.canary.verdict import percent
 from meshtui.changes.locate import resolve_service
@@ -114,13 +114,16 @@ def begin_question(
     plan = request.plan
     rows = _carrying(plan, view)
     others = [row for row in rows if row.label != plan.version]
-    plan = from_where_it_is(plan, sum(row.percent or 0.0 for row in rows if row not in others))
+    has = sum(row.percent or 0.0 for row in rows if row not in others)
+    passed = left_out(plan, has)
+    plan = from_where_it_is(plan, has)
     names = " and ".join(row.label for row in others)
-    back = names if len(others) < 2 else ", ".join(f"{r.label} {r.percent:g} %" for r in others)
+    back = names if len(others) < 2 else _in_their_ratio(others)
     steps = " → ".join(rung.words for rung in ladder(plan))
     limits = plan.limits
     lines = [
         f"{steps}, {_long(plan.every_s)} each.",
+        *([f"{passed[0].upper()}{passed[1:]}."] if passed else ()),
         f"At most {percent(limits.errors)} errors and {limits.p99_ms:g} ms for 99 % of the "
         f"requests, and no worse than {names or 'the versions beside it'}.",
         _on_fail(plan, back),
@@ -140,6 +143,12 @@ def _carrying(plan: Plan, view: ServiceView | None) -> tuple[VersionView, ...]:
     if view is None or plan.rule:
         return ()
     return tuple(row for row in view.versions if row.host and (row.percent or 0.0) > 0)
+
+
+def _in_their_ratio(rows: Sequence[VersionView]) -> str:
+    """All of the traffic, divided as these divide their part of it now."""
+    total = sum(row.percent or 0.0 for row in rows)
+    return ", ".join(f"{row.label} {100 * (row.percent or 0.0) / total:.3g} %" for row in rows)
 
 
 def _on_fail(plan: Plan, to: str) -> str:

@@ -15,6 +15,7 @@ from meshtui.mesh.judging import NOT_KNOWN
 from meshtui.mesh.model import Rule, ServiceKey
 from meshtui.mesh.rule_marks import marks_of
 from meshtui.mesh.text import clean
+from meshtui.mesh.versions import VersionView
 from meshtui.ui.panes.graphedges import (
     MOST_END,
     VERSION,
@@ -165,13 +166,21 @@ def _weights(rule: Rule, namespace: str) -> str:
     return " · ".join(parts) or "nowhere"
 
 
+def _why_uncalled(row: VersionView, callee: Callee) -> str:
+    if callee.view is None or callee.view.state == NOT_KNOWN:
+        return "not known"
+    if not row.mirrored_percent:
+        return "no call"
+    return f"copies, {row.server.rps:.3g}/s" if row.server else "copies"
+
+
 def _uncalled(callee: Callee, drawing: Drawing) -> list[Line]:
     """Versions to which no edge leads."""
     left = drawing.width - drawing.version_cells
     lines: list[Line] = []
     for row in callee.uncalled:
         name = fit_middle(row.label, drawing.name_cells(VERSION))
-        words = "no call" if callee.view and callee.view.state != NOT_KNOWN else "not known"
+        words = _why_uncalled(row, callee)
         text = words.rjust(left)[-left:] if left > len(words) else " " * left
         lines.append((Span(text, "muted"), Span(f" {name}", "muted")))
     return lines

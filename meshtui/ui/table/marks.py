@@ -13,6 +13,8 @@ from meshtui.mesh.judging import (
     FAILING,
     ONLY_ERRORS,
     REFUSED,
+    SICK,
+    SLOW,
     bad_ratio,
     brief_slow,
     failing_codes,
@@ -24,6 +26,7 @@ from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Pending
 from meshtui.ui.main.rule_selection import is_ordinary
+from meshtui.ui.table import numbers
 from meshtui.ui.widgets.paint import Line, Span, span, width_of
 
 NO_ERROR = ("RL", "DI")
@@ -207,6 +210,7 @@ def version_marks(version: VersionView, cells: int = ROOMY, pods_known: bool = T
     if version.mirrored_percent:
         mirrored = f"mirror {version.mirrored_percent:g}%"
         pieces.append(Span(mirrored if cell_len(mirrored) <= cells else "mirror", "mark"))
+        pieces += copies_fail(version)
     if version.tcp is not None:
         pieces.append(span(version.tcp.text, "muted"))
     if version.unknown_because:
@@ -217,6 +221,16 @@ def version_marks(version: VersionView, cells: int = ROOMY, pods_known: bool = T
         pieces.append(span(version.untimed, "unknown"))
     pieces += [span(flag, "warning") for flag in _harmless_flags(version.caller)]
     return _joined(pieces)
+
+
+def copies_fail(version: VersionView) -> list[Span]:
+    """Of a version that answers copies alone: no caller sees them, so the row says nothing else."""
+    called = version.caller is not None and version.caller.requests > 0
+    state = version.server_state
+    if called or version.server is None or state not in SICK | {DEGRADED}:
+        return []
+    fails = f"{numbers.errors(version.server, state)} of copies fail"
+    return [span("copies are slow" if state == SLOW else fails, state)]
 
 
 def error_reason(signals: Signals | None) -> str:
