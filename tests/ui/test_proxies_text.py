@@ -98,7 +98,8 @@ async def test_an_endpoint_has_its_pod_before_what_is_the_same_in_all() -> None:
     cockpit = FakeCockpit()
     pod = cockpit.mesh.pods[0]
     table = table_of(await cockpit.proxies.read(ENDPOINTS, pod, None))
-    assert table.heads.index("POD") < table.heads.index("LOCALITY")
+    assert table.heads.index("ERRORS") < table.heads.index("POD") < table.heads.index("LOCALITY")
+    assert not any(row[table.titles.index("POD")].endswith(".bookinfo") for row in table.rows)
     longest = max((row[table.titles.index("POD")] for row in table.rows), key=len)
     narrow = table.fitted(80)
     shown = text_of([narrow.line(index) for index in range(len(narrow))])

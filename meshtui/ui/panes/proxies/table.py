@@ -33,7 +33,7 @@ _ORDER = {
         "PORT", "DIRECTION", "TYPE", "DESTINATION RULE", "OUTLIER DETECTION",
     ),
     ENDPOINTS: (
-        "ENDPOINT", "CLUSTER", "SUBSET", "VERSION", "HEALTH", "POD", "ACTIVE", "ERRORS", "REQUESTS",
+        "ENDPOINT", "CLUSTER", "SUBSET", "VERSION", "HEALTH", "ACTIVE", "ERRORS", "REQUESTS", "POD",
         "WEIGHT", "STATUS", "OUTLIER CHECK", "PRIORITY", "LOCALITY",
     ),
     LISTENERS: ("ADDRESS", "PORT", "DESTINATION", "MATCH", "DIRECTION"),
@@ -126,6 +126,7 @@ def table_of(reading: ProxyReads) -> Table:
     heads = tuple(_HEADS.get(title, title) for title in titles)
     given = list(zip(*proxycolumns.rows(reading), strict=True))
     cells = [_cleaned(given[place]) for place in places] if given else [()] * len(titles)
+    cells = [_without_namespace(c) if t == "POD" else c for t, c in zip(titles, cells, strict=True)]
     widths = tuple(max(cell_len(h), _width(column)) for h, column in zip(heads, cells, strict=True))
     rows = list(zip(*cells, strict=True))
     return Table(heads, titles, rows, widths, ["  ".join(row).lower() for row in rows])
@@ -137,6 +138,15 @@ def _cleaned(column: tuple[str, ...]) -> tuple[str, ...]:
     if whole.isascii() and whole.isprintable() and max(map(len, column)) <= LONGEST:
         return column
     return tuple(clean(cell, LONGEST) for cell in column)
+
+
+def _without_namespace(column: tuple[str, ...]) -> tuple[str, ...]:
+    """Pods of one namespace by their own names: what tells them apart has the room."""
+    places = {cell.rpartition(".")[2] for cell in column if "." in cell}
+    if len(places) != 1:
+        return column
+    end = f".{places.pop()}"
+    return tuple(cell.removesuffix(end) for cell in column)
 
 
 def _width(column: tuple[str, ...]) -> int:
