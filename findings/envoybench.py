@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import socket
+import socketserver
 import subprocess
 import tempfile
 import threading
@@ -92,6 +93,20 @@ def upstream(
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server.server_port
+
+
+class _Echo(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        while received := self.request.recv(100):
+            self.request.sendall(received)
+
+
+def echo() -> int:
+    """The port of a server that sends back what comes, on as many connections as there are."""
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Echo)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return int(server.server_address[1])
 
 
 def address(port: int) -> dict[str, Any]:

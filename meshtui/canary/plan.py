@@ -117,16 +117,20 @@ def from_where_it_is(plan: Plan, percent: float) -> Plan:
 
     Raises `Refused` where it has more than the last step.
     """
-    steps = tuple(step for step in plan.steps if step >= percent - 0.01)
+    steps = tuple(step for step in plan.steps if not _is_behind(step, percent))
     if not steps:
         raise Refused(f"the canary has {percent:g} % already, more than the last step")
     found = replace(plan, steps=steps, pause_at=plan.pause_at & frozenset(steps))
     return replace(found, shadow_s=0.0) if percent > 0 else found
 
 
+def _is_behind(step: float, percent: float) -> bool:
+    return step < percent - 0.01
+
+
 def left_out(plan: Plan, percent: float) -> str:
     """The steps that `from_where_it_is` leaves out, in words; empty where it leaves out none."""
-    steps = tuple(step for step in plan.steps if step < percent - 0.01)
+    steps = tuple(step for step in plan.steps if _is_behind(step, percent))
     if not steps:
         return ""
     which = "step" if len(steps) == 1 else "steps"

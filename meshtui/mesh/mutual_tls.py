@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh import read
-from meshtui.mesh.model import Mesh
+from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.resolution import Cluster, Endpoint, View
 from meshtui.mesh.security import DISABLE, STRICT, Accepted, accepted
 
@@ -44,6 +44,17 @@ class TlsConflict:
         policy = self.says.policy.ref if self.says.policy else "the mesh"
         only = "mutual TLS" if self.says.mode == STRICT else "plain text"
         return f"{policy} accepts {only} only (first pod {pod})"
+
+
+def meets_no_proxy(mesh: Mesh, pod: Pod, port: int) -> bool:
+    """Whether callers that choose for themselves send mutual TLS to a port that the pod keeps from
+    its own proxy: istiod has them do so to every pod with a proxy, by whatever port.
+    """
+    if port not in pod.unproxied:
+        return False
+    root = mesh.settings.root_namespace
+    says = accepted(mesh.peer_authentications, root, pod.namespace, pod.labels, port)
+    return says.mode != DISABLE
 
 
 def tls_conflict(mesh: Mesh, view: View, cluster: Cluster) -> TlsConflict | None:

@@ -9,12 +9,12 @@ from meshtui.diagnosis.analysis.resolved_hosts import resolved_hosts
 from meshtui.mesh import read
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import DestinationRule, Mesh, Ref, Service
-from meshtui.mesh.mutual_tls import MUTUAL, tls_conflict
+from meshtui.mesh.mutual_tls import MUTUAL, meets_no_proxy, tls_conflict
 from meshtui.mesh.parse import EXCLUDED
 from meshtui.mesh.resolution import Cluster, Endpoint, View
 from meshtui.mesh.resolution.names import covered
 from meshtui.mesh.routing import pods_of
-from meshtui.mesh.security import DISABLE, STRICT, accepted
+from meshtui.mesh.security import STRICT
 
 
 def mtls_conflict(mesh: Mesh) -> Iterator[Finding]:
@@ -54,8 +54,9 @@ def _met_by_mutual_tls(
     mesh: Mesh, service: Service, views: Iterable[View]
 ) -> Iterator[tuple[int, Endpoint]]:
     """The service's ports, and the first pod of each that is sent mutual TLS and can't take it."""
-    root, found = mesh.settings.root_namespace, set[int]()
-    known = all(mesh.knows("peerauthentications", n) for n in (service.key.namespace, root))
+    found = set[int]()
+    places = service.key.namespace, mesh.settings.root_namespace
+    known = all(mesh.knows("peerauthentications", place) for place in places)
     for view in views:
         for cluster in view.clusters(service.host).values():
             mode = read.text(read.obj(cluster.policy, "tls"), "mode")
@@ -65,9 +66,7 @@ def _met_by_mutual_tls(
                 pod = endpoint.pod
                 if pod is None or not pod.sidecar or endpoint.port not in pod.unproxied:
                     continue
-                policies = mesh.peer_authentications
-                says = accepted(policies, root, pod.namespace, pod.labels, endpoint.port)
-                if mode or (known and says.mode != DISABLE):
+                if mode or (known and meets_no_proxy(mesh, pod, endpoint.port)):
                     found.add(cluster.port.number)
                     yield cluster.port.number, endpoint
                     break

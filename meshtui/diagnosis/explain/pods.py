@@ -31,11 +31,10 @@ from meshtui.mesh import read
 from meshtui.mesh.ejection import ejection_percent
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Json, Pod
-from meshtui.mesh.mutual_tls import TlsConflict, tls_conflict
+from meshtui.mesh.mutual_tls import TlsConflict, meets_no_proxy, tls_conflict
 from meshtui.mesh.parse import EXCLUDED
 from meshtui.mesh.quantity import seconds
 from meshtui.mesh.resolution import Client, world
-from meshtui.mesh.security import DISABLE, accepted
 from meshtui.mesh.sides import SERVER
 from meshtui.mesh.subsets import usable_subsets
 
@@ -146,11 +145,8 @@ def _bypassed(scope: VersionScope) -> str:
     pod with a proxy, and the program behind such a port does not speak it."""
     if any(read.text(part.value, "mode") == "DISABLE" for part in parts_of_policy(scope, "tls")):
         return ""
-    mesh = scope.mesh
-    root = mesh.settings.root_namespace
     for pod, port in doors(scope, (pod for pod in pods_in(scope) if pod.sidecar)):
-        says = accepted(mesh.peer_authentications, root, pod.namespace, pod.labels, port)
-        if port in pod.unproxied and says.mode != DISABLE:
+        if meets_no_proxy(scope.mesh, pod, port):
             return (
                 f"Port {port} of pod {pod.name} is kept from its proxy ({EXCLUDED}): callers send "
                 f"it mutual TLS, as to any pod with a proxy, and its program speaks plain text. "
