@@ -95,6 +95,26 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptPorts:
+    """Ports of a pod that are kept from its proxy: `ports`, or all `others`. What comes there comes
+    to the program itself. `by` is the annotation that says so.
+    """
+
+    by: str = ""
+    ports: tuple[int, ...] = ()
+    others: bool = False
+
+    def __contains__(self, port: int) -> bool:
+        return (port in self.ports) != self.others
+
+    def __bool__(self) -> bool:
+        return self.others or bool(self.ports)
+
+
+NONE_KEPT = KeptPorts()
+
+
+@dataclass(frozen=True, slots=True)
 class Pod:
     """A pod as far as routing is concerned.
 
@@ -149,8 +169,7 @@ class Pod:
     service_account: str = ""
     """Whose identity its proxy has; empty where it is not known."""
 
-    unproxied: tuple[int, ...] = ()
-    """Its ports that are kept from its proxy: what comes there comes to the program itself."""
+    unproxied: KeptPorts = NONE_KEPT
 
     @property
     def place(self) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from functools import partial as bound
 from typing import TypeVar
 
@@ -14,7 +15,17 @@ from meshtui.mesh.alike import Said, held_once
 from meshtui.mesh.authorization import parse_authorization_policy, parse_request_authentication
 from meshtui.mesh.gateway_api import API_GATEWAYS, GRPC_ROUTE, HTTP_ROUTE
 from meshtui.mesh.hosts import CLUSTER_DOMAIN, service_host
-from meshtui.mesh.model import Json, Mesh, MeshSettings, Pod, Port, Service, ServiceKey
+from meshtui.mesh.model import (
+    NONE_KEPT,
+    Json,
+    KeptPorts,
+    Mesh,
+    MeshSettings,
+    Pod,
+    Port,
+    Service,
+    ServiceKey,
+)
 from meshtui.mesh.namespaces import parse_namespace
 from meshtui.mesh.parse_backend_tls import parse_backend_tls_policy
 from meshtui.mesh.parse_gateway_api import parse_http_route, parse_stream_route
@@ -49,6 +60,7 @@ APP_LABELS = ("app", "app.kubernetes.io/name", "service.istio.io/canonical-name"
 PROXY_CONTAINER = "istio-proxy"
 CONFIG_MAPS = "configmaps"
 EXCLUDED = "traffic.sidecar.istio.io/excludeInboundPorts"
+INCLUDED = "traffic.sidecar.istio.io/includeInboundPorts"
 INJECT = "sidecar.istio.io/inject"
 REVISION = "istio.io/rev"
 EXPORT_TO = "networking.istio.io/exportTo"
@@ -229,10 +241,23 @@ def parse_pod(raw: Json) -> Pod:
     )
 
 
-def _unproxied(annotations: Json) -> tuple[int, ...]:
-    """From istiod's rules of iptables: a comma between numbers; what is none is refused there."""
-    names = read.text(annotations, EXCLUDED).split(",")
-    return tuple(int(name) for name in map(str.strip, names) if name.isascii() and name.isdigit())
+def _unproxied(annotations: Json) -> KeptPorts:
+    """As istio-init writes the rules of iptables: where ports are included by number, only those
+    come to the proxy, and what is excluded does not matter.
+    """
+    included = annotations.get(INCLUDED)
+    if isinstance(included, str) and included != "*":
+        return _kept(INCLUDED, included, others=True)
+    excluded = read.text(annotations, EXCLUDED)
+    return _kept(EXCLUDED, excluded) if excluded else NONE_KEPT
+
+
+@lru_cache(maxsize=256)
+def _kept(by: str, text: str, *, others: bool = False) -> KeptPorts:
+    """A comma between numbers; what is none is refused by istiod."""
+    names = map(str.strip, text.split(","))
+    ports = (int(n) for n in names if n.isascii() and n.isdigit() and len(n) < 6)
+    return KeptPorts(by, tuple(ports), others)
 
 
 def _is_uninjected(annotations: Json, spec: Json, labels: Mapping[str, str]) -> bool:

@@ -204,9 +204,11 @@ class TestMutualTls:
         assert "has no proxy that could accept it" in finding.effect
 
 
-def excluding(ports: str, mode: str = "", accepts: str = "", **partial: Any) -> list[Finding]:
+def excluding(
+    ports: str, mode: str = "", accepts: str = "", what: str = "exclude", **partial: Any
+) -> list[Finding]:
     kept = pod("reviews", "v1")
-    kept["metadata"]["annotations"] = {"traffic.sidecar.istio.io/excludeInboundPorts": ports}
+    kept["metadata"]["annotations"] = {f"traffic.sidecar.istio.io/{what}InboundPorts": ports}
     tls = {"trafficPolicy": {"tls": {"mode": mode}}} if mode else {}
     policy = {"metadata": meta("accepts"), "spec": {"mtls": {"mode": accepts}}}
     return found(
@@ -242,6 +244,11 @@ class TestExcludedPorts:
         self, ports: str, mode: str, accepts: str
     ) -> None:
         assert not excluding(ports, mode, accepts)
+
+    def test_a_port_that_is_not_among_the_included(self) -> None:
+        (finding,) = excluding("8080,8443", what="include")
+        assert "9080 from its proxy (traffic.sidecar.istio.io/includeInb" in finding.effect
+        assert not excluding("8080,9080", what="include")
 
     def test_nothing_is_said_where_policies_are_not_read(self) -> None:
         assert not excluding("9080", peerauthentications=frozenset({"default"}))

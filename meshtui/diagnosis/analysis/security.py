@@ -10,7 +10,6 @@ from meshtui.mesh import read
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import DestinationRule, Mesh, Ref, Service
 from meshtui.mesh.mutual_tls import MUTUAL, meets_no_proxy, tls_conflict
-from meshtui.mesh.parse import EXCLUDED
 from meshtui.mesh.resolution import Cluster, Endpoint, View
 from meshtui.mesh.resolution.names import covered
 from meshtui.mesh.routing import pods_of
@@ -74,16 +73,17 @@ def _met_by_mutual_tls(
 
 def _kept_from_proxy(service: Service, number: int, endpoint: Endpoint) -> Finding:
     pod = endpoint.pod.name if endpoint.pod else ""
+    by = endpoint.pod.unproxied.by if endpoint.pod else ""
     index = next(i for i, port in enumerate(service.ports) if port.number == number)
     return Finding(
         "excluded-port",
         ERROR,
         Ref("Service", service.key.namespace, service.key.name),
         f"spec.ports[{index}]",
-        f"Pod {pod} keeps port {endpoint.port} from its proxy ({EXCLUDED}), and callers send it "
+        f"Pod {pod} keeps port {endpoint.port} from its proxy ({by}), and callers send it "
         "mutual TLS, as any pod with a proxy: requests are answered 503 (UF).",
         f"A DestinationRule with tls mode DISABLE for port {number} has callers send plain text; "
-        "or take the port out of the annotation.",
+        "or let the annotation leave the port to the proxy.",
     )
 
 

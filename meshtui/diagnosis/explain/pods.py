@@ -32,7 +32,6 @@ from meshtui.mesh.ejection import ejection_percent
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Json, Pod
 from meshtui.mesh.mutual_tls import TlsConflict, meets_no_proxy, tls_conflict
-from meshtui.mesh.parse import EXCLUDED
 from meshtui.mesh.quantity import seconds
 from meshtui.mesh.resolution import Client, world
 from meshtui.mesh.sides import SERVER
@@ -148,9 +147,9 @@ def _bypassed(scope: VersionScope) -> str:
     for pod, port in doors(scope, (pod for pod in pods_in(scope) if pod.sidecar)):
         if meets_no_proxy(scope.mesh, pod, port):
             return (
-                f"Port {port} of pod {pod.name} is kept from its proxy ({EXCLUDED}): callers send "
-                f"it mutual TLS, as to any pod with a proxy, and its program speaks plain text. "
-                "tls mode DISABLE in a DestinationRule has them send that."
+                f"Port {port} of pod {pod.name} is kept from its proxy ({pod.unproxied.by}): "
+                "callers send it mutual TLS, as to any pod with a proxy, and its program speaks "
+                "plain text. tls mode DISABLE in a DestinationRule has them send that."
             )
     return ""
 
