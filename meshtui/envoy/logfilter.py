@@ -76,6 +76,14 @@ def parse_filter(text: str) -> LogFilter:
     return LogFilter(text.strip(), tuple(_term(word) for word in _words(text)))
 
 
+def toggled(source: str, term: str) -> str:
+    """The filter with the term at its end, or without it where it stands there."""
+    words = source.split()
+    if words[-1:] == [term]:
+        return source.rstrip().removesuffix(term).rstrip()
+    return f"{source} {term}".strip()
+
+
 def _words(text: str) -> list[str]:
     """Parted at spaces; a part between double quotes may hold some."""
     parts = text.split('"')

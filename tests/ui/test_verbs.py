@@ -51,15 +51,25 @@ async def test_breaker_by_form_for_the_selected_subset(size: tuple[int, int]) ->
         assert "‹ v3 ›" in drive.text and "the host has 100" in drive.text
         await drive.press("enter")
         await drive.until(lambda: "say a limit" in drive.text)
-        await drive.press("tab", "tab", "5", "0", "enter")
+        await drive.press("tab", "5", "0", "enter")
         await drive.armed()
         assert drive.cockpit.asked[-1][0] == SetBreaker("v3", {"max_connections": 50})
+
+
+async def test_one_key_leads_from_a_version_to_the_limits_of_the_whole_host() -> None:
+    async with driving() as drive:
+        await drive.go_to("reviews", "v2")
+        await drive.press("b")
+        await drive.until(lambda: "this version; → the whole host" in drive.text)
+        await drive.press("right", "tab", "5", "0", "enter")
+        await drive.armed()
+        assert drive.cockpit.asked[-1][0] == SetBreaker("", {"max_connections": 50})
 
 
 async def test_breaker_is_taken_off_by_the_same_form() -> None:
     async with driving() as drive:
         await drive.go_to("reviews")
-        await drive.press("b", "right", "enter")
+        await drive.press("b", "up", "right", "enter")
         await drive.armed()
         assert drive.cockpit.asked[-1][0] == ClearBreaker("")
 
@@ -71,7 +81,7 @@ async def test_the_breaker_form_starts_with_the_only_place_that_has_limits() -> 
     del spec["trafficPolicy"]
     async with driving(cockpit) as drive:
         await drive.go_to("reviews")
-        await drive.press("b", "right", "enter")
+        await drive.press("b", "up", "right", "enter")
         await drive.armed()
         assert drive.cockpit.asked[-1][0] == ClearBreaker("v3")
 
@@ -97,7 +107,7 @@ async def test_the_breaker_form_has_the_limits_that_are_set(size: tuple[int, int
         assert fields()["interval"] == "5s" and fields()["max_ejection_percent"] == ""
         await drive.press("enter")
         await drive.until(lambda: "these are the limits that it has" in drive.text)
-        await drive.press("tab", "tab", "backspace", "enter")
+        await drive.press("tab", "backspace", "enter")
         await drive.until(lambda: "max connections 7 cannot be taken off alone" in drive.text)
         await drive.press("7", "up", "right")
         await drive.until(lambda: fields()["max_connections"] == "100")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from meshtui.envoy.logfilter import _KEYS, parse_filter, regex, term
+from meshtui.envoy.logfilter import _KEYS, parse_filter, regex, term, toggled
 from meshtui.envoy.logline import LogLine, own_line, read_line
 from meshtui.errors import Usage
 from meshtui.verbs.log_filter import TERMS
@@ -140,6 +140,14 @@ def test_a_wrong_filter_is_refused_in_one_line(words: str, said: str) -> None:
     with pytest.raises(Usage) as refused:
         parse_filter(words)
     assert said in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "then"),
+    [("", "5xx"), ("5xx", ""), ("v:v3", "v:v3 5xx"), ("v:v3 5xx", "v:v3"), ("15xx", "15xx 5xx")],
+)
+def test_a_term_is_toggled_beside_the_others(source: str, then: str) -> None:
+    assert toggled(source, "5xx") == then
 
 
 def test_filters_are_joined_and_told() -> None:

@@ -13,6 +13,11 @@ IN_LOGS = frozenset({LOGS})
 
 LOGGING: tuple[Action, ...] = (
     Action(
+        "only_5xx", ("5",), "5", "5xx",
+        "Logs: only what was answered 5xx, as by {filter}5xx, summed up by path; again all lines.",
+        LOOK, False, IN_LOGS, "", 7, False,
+    ),
+    Action(
         "open_line", ("enter",), "Enter", "open line",
         "Logs: the line under the cursor in its fields, with its flags in words.",
         LOOK, False, IN_LOGS, "", 7, False,
@@ -40,7 +45,7 @@ LOGGING: tuple[Action, ...] = (
     Action(
         "wrap", ("w",), "w", "wrap",
         "Logs: break long lines, or leave them to be followed with {scroll_left} {scroll_right}.",
-        LOOK, False, IN_LOGS, "", 10, False,
+        LOOK, False, IN_LOGS, "", 0, False,
     ),
     Action(
         "as_written", ("v",), "v", "as written",

@@ -166,10 +166,14 @@ BREAKER_FIELDS = (
 def breaker_form(
     view: ServiceView, mesh: Mesh, selected: VersionView | None
 ) -> FormDialog[Request]:
-    """Limits of the host or of one subset, as they are now; what is left empty stays as it is."""
+    """Limits of the host or of one subset, as they are now; what is left empty stays as it is.
+
+    It begins with whose limits they are; from a version one key leads to the whole host.
+    """
     subsets = [subset.name for subset in usable_subsets(mesh, view.service.host)]
     first = _breaker_place(limited_places(mesh, view.service.host), subsets, selected)
-    now = {place: _limits_of(view, mesh, place) for place in (WHOLE_HOST, *subsets)}
+    places = tuple(dict.fromkeys((first, WHOLE_HOST, *subsets)))
+    now = {place: _limits_of(view, mesh, place) for place in places}
     limits = (
         Field(name, _limit_label(name), now[first][name], _limit_hint(name, now[WHOLE_HOST]))
         for name in BREAKER_FIELDS
@@ -177,13 +181,20 @@ def breaker_form(
     return FormDialog(
         f"Circuit breaker of {view.key}",
         (
-            Field("do", "do", SET, "← → choose", choices=(SET, TAKE_OFF)),
-            Field("subset", "of", first, "← → choose", choices=(WHOLE_HOST, *subsets)),
+            Field("subset", "limits of", first, _place_hint(first, places), choices=places),
             *limits,
+            Field("do", "do", SET, "← → choose", choices=(SET, TAKE_OFF)),
         ),
         lambda values: read_breaker(values, now[values["subset"]]),
         refill=lambda values: now[values["subset"]],
     )
+
+
+def _place_hint(first: str, places: Sequence[str]) -> str:
+    """What else can be limited, said on the field that the form begins with."""
+    if len(places) == 1:
+        return "it has no subsets"
+    return "→ one version alone" if first == WHOLE_HOST else f"this version; → {WHOLE_HOST}"
 
 
 def _breaker_place(limited: Sequence[str], subsets: list[str], at: VersionView | None) -> str:

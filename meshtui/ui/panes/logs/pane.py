@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.timer import Timer
 
-from meshtui.envoy.logfilter import LogFilter, parse_filter
+from meshtui.envoy.logfilter import LogFilter, parse_filter, toggled
 from meshtui.envoy.logline import LogLine, own_line
 from meshtui.envoy.logstore import LogStore
 from meshtui.errors import MeshtuiError
@@ -49,7 +49,8 @@ SLICE_S = 0.02
 
 SLICE_LINES = 10
 HIGH = 12
-"""Lines of the pane from which the summary has two."""
+HIGH_FILTERED = 6
+"""Lines of the pane from which the summary has two: fewer where a filter asks for them."""
 
 
 class LogsPane(Pane):
@@ -156,7 +157,8 @@ class LogsPane(Pane):
     def update_title(self) -> None:
         super().update_title()
         if self.is_mounted and self.size.width:
-            high, width = self.size.height >= HIGH, self.size.width - 2
+            high = self.size.height >= (HIGH_FILTERED if self.store.filter else HIGH)
+            width = self.size.width - 2
             callers = self.start.callers
             self.foot.show(summary_lines(self.store, width, high, callers))
 
@@ -181,6 +183,10 @@ class LogsPane(Pane):
             return
         self.store.set_filter(wanted)
         self._filter_on()
+
+    def do_only_5xx(self) -> None:
+        """Beside the terms that there are; again without it."""
+        self.search(toggled(self.store.filter.source, "5xx"))
 
     def _filter_on(self) -> None:
         """While it works the lines on screen stay as they are, for a moment."""
