@@ -33,6 +33,7 @@ _MEANINGS: Mapping[str, str] = {
     "fault_filter_abort": "A fault rule answered instead of the upstream.",
     "rbac_access_denied_matched_policy": "An AuthorizationPolicy refuses the caller.",
     "ext_authz_denied": "The external authorization service refuses the request.",
+    "ext_authz_error": "The external authorization service failed or could not be asked.",
     "jwt_authn_access_denied": "The request's token is missing or is not accepted.",
     "request_rate_limited": "The rate limit service turned the request away.",
     "local_rate_limited": "A local rate limit turned the request away.",

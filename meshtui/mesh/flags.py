@@ -135,7 +135,8 @@ _TABLE = (
     Flag(
         "UAEX",
         "denied by an external service",
-        "An external authorization service refused the request; Envoy's own RBAC sets no flag.",
+        "An external authorization service refused the request, or could not be asked; Envoy's own "
+        "RBAC sets no flag.",
         "AuthorizationPolicies with a provider, and what that service logs",
         ("403",),
     ),

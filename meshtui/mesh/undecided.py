@@ -13,17 +13,24 @@ from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.row_work import RowWork
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals
 
-UNAUTHORIZED, FLAGGED = "401", "UAEX"
+UNAUTHORIZED, LIMITED = "401", "429"
 POLICIES = "requestauthentications"
 
 Workload = tuple[str, str]
 """Its namespace and name."""
 
 
+def flagged(signals: Signals, code: str) -> float:
+    """Answers with the 4xx that a flag tells from the program's own: those of rate limits, and of
+    external authorization, which answers with any code."""
+    number = signals.codes.get(code, 0.0)
+    flag = "RL" if code == LIMITED else "UAEX"
+    return min(number, signals.flags.get(flag, 0.0)) if number else 0.0
+
+
 def unflagged(signals: Signals, code: str) -> float:
     """Answers with the code that no flag tells from the program's own."""
-    number = signals.codes.get(code, 0.0)
-    return max(number - signals.flags.get(FLAGGED, 0.0), 0.0) if number else 0.0
+    return signals.codes.get(code, 0.0) - flagged(signals, code)
 
 
 def may_refuse_tokens(mesh: Mesh) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Responder, Sample, Signals, by_version
-from meshtui.mesh.undecided import UNAUTHORIZED, unflagged
+from meshtui.mesh.undecided import LIMITED, UNAUTHORIZED, flagged, unflagged
 from meshtui.metrics.exposition import number_of
 
 FILTER = r"rbac\.denied|jwt_authn\.denied"
@@ -72,10 +72,12 @@ def with_all_denied(sample: Sample, counted: Denials, gateways: Set[tuple[str, s
 
 def with_denied(sample: Sample, denied: Denied, tokens: Denied) -> Sample:
     """`sample` with what its proxies denied (403) and whose `tokens` they refused (401) counted as
-    refused, on both sides.
+    refused, on both sides, and for callers what they refused with a flag: only the side that sets
+    it knows of it.
     """
     found = _counted(sample, denied, FORBIDDEN)
     found = _counted(found, tokens, UNAUTHORIZED)
+    found = _counted(found, {}, LIMITED)
     seen = sample.served or sample.called
     return replace(
         found,
@@ -133,9 +135,11 @@ def _counted(sample: Sample, denied: Denied, code: str) -> Sample:
         for workload, number in denied.items()
         if number > 0 and (answers := _of(seen, workload, code)) > 0
     }
-    if not parts:
+    seen_by_callers = {**parts, **_beside_flagged(sample.served, parts, code)}
+    if not seen_by_callers:
         return sample
-    called, served = _refused(sample.called, parts, code), _refused(sample.served, parts, code)
+    called = _refused(sample.called, seen_by_callers, code)
+    served = _refused(sample.served, parts, code)
     return replace(
         sample,
         called=called,
@@ -145,6 +149,25 @@ def _counted(sample: Sample, denied: Denied, code: str) -> Sample:
         caller_totals=_totals(sample.caller_totals, sample.called, called),
         server_totals=_totals(sample.server_totals, sample.served, served),
     )
+
+
+def _beside_flagged(
+    served: Mapping[Responder, Signals], parts: Mapping[tuple[str, str], float], code: str
+) -> Mapping[tuple[str, str], float]:
+    """The part of all their answers with the code, of the workloads whose proxies gave some of them
+    with a flag; `parts` are of those without one."""
+    numbers: dict[tuple[str, str], tuple[float, float]] = {}
+    for target, signals in served.items():
+        if signals.refused and code in signals.codes and target.workload:
+            at = target.namespace, target.workload
+            all_of, with_flag = numbers.get(at, (0.0, 0.0))
+            more = flagged(signals, code)
+            numbers[at] = all_of + signals.codes[code], with_flag + more
+    return {
+        at: (with_flag + parts.get(at, 0.0) * (all_of - with_flag)) / all_of
+        for at, (all_of, with_flag) in numbers.items()
+        if with_flag
+    }
 
 
 def with_logged_tokens(

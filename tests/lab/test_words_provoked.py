@@ -101,6 +101,7 @@ CASES = (
     Case("/limited", 429, "RL", "local_rate_limited"),
     Case("/token", 401, "", "jwt_authn_access_denied"),
     Case("/asked", 403, "UAEX", "ext_authz_denied"),
+    Case("/unasked", 403, "UAEX", "ext_authz_error"),
     Case("/no-host", 400, "", "missing_host_header", b"GET /no-host HTTP/1.1\r\n\r\n"),
     Case(
         "/upgrade", 403, "", "upgrade_failed",
@@ -142,6 +143,8 @@ async def upstream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
                 return
             answers = {"/garbage": b"not HTTP\r\n\r\n", "/close": b"", "/cut": half}
             answers |= dict.fromkeys(("/retried", "/retry-refused"), failed)
+            if path == "/authz/unasked":
+                return
             if path == "/authz/asked":
                 writer.write(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")
             else:
@@ -257,7 +260,10 @@ def routes() -> list[Obj]:
             **per_route(rbac={"@type": f"{HTTP_TYPE}.rbac.v3.RBACPerRoute", "rbac": deny}),
         ),
         route("/limited", **per_route(limit=limit)),
-        *(route(path) for path in ("/ok", "/close", "/cut", "/garbage", "/token", "/asked")),
+        *(
+            route(path)
+            for path in ("/ok", "/close", "/cut", "/garbage", "/token", "/asked", "/unasked")
+        ),
         route(
             "/socket",
             upgrade_configs=[{"upgrade_type": "websocket"}],

@@ -35,7 +35,7 @@ from meshtui.mesh.istio import Ref
 from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.sides import SERVER
 from meshtui.mesh.text import clean
-from meshtui.mesh.undecided import UNAUTHORIZED
+from meshtui.mesh.undecided import UNAUTHORIZED, flagged, unflagged
 
 One = TypeVar("One", AuthorizationPolicy, RequestAuthentication)
 
@@ -68,7 +68,8 @@ def attributed(scope: VersionScope, code: str) -> Attributed | None:
         sentences, steps = before_pods(scope, code)
         return Attributed(False, sentences, steps) if sentences else None
     found = _unauthorized(scope, pods) if code == UNAUTHORIZED else _forbidden(scope, pods)
-    return _logged(scope, code, _counted(scope, code, pods, found))
+    found = _flagged(scope, code, _counted(scope, code, pods, found))
+    return _logged(scope, code, found)
 
 
 def _logged(scope: VersionScope, code: str, found: Attributed) -> Attributed:
@@ -100,13 +101,32 @@ def _counted(
     if not denied or server is None or not server.requests:
         return found
     per = server.rps / server.requests
-    answers = server.codes.get(code, 0.0)
+    answers = unflagged(server, code)
+    if not answers:
+        return found
     whole = denied >= MOSTLY * answers
     sentence = f"The proxies of {scope.name} deny it: {filters} {rate(denied * per)}"
     sentence += "." if whole else f" of {rate(answers * per)}; the program answers the rest."
     if found.program:
         return Attributed(False, [sentence, _ELSEWHERE], found.next)
     return Attributed(False, [sentence, *found.sentences], found.next)
+
+
+def _flagged(scope: VersionScope, code: str, found: Attributed) -> Attributed:
+    """With what an external authorization service refused for the pods' proxies: their flag is the
+    proof, and no callers' proxy sees it."""
+    server = scope.server
+    number = flagged(server, code) if server is not None and server.requests else 0.0
+    if server is None or not number:
+        return found
+    answers, per = server.codes[code], server.rps / server.requests
+    sentence = f"External authorization refuses it (UAEX): {rate(number * per)}"
+    if number < MOSTLY * answers:
+        beside = f"{sentence} of {rate(answers * per)}."
+        return Attributed(found.program, [beside, *found.sentences], found.next)
+    custom = _asking(scope, tuple(pod for pod in pods_in(scope) if pod.sidecar))
+    steps = (get(custom[0].ref),) if custom else found.next
+    return Attributed(False, [f"{sentence}.", *_said_no(scope, custom)], steps)
 
 
 _FILTERS: Mapping[str, Callable[[VersionScope], tuple[Mapping[tuple[str, str], float], str]]] = {
@@ -259,17 +279,24 @@ def _tokens(mesh: Mesh, pods: Iterable[Pod]) -> tuple[RequestAuthentication, ...
 # UAEX
 
 
+def _asking(scope: VersionScope, pods: Iterable[Pod]) -> list[AuthorizationPolicy]:
+    return [policy for policy in policies_of(scope.mesh, pods) if policy.action == CUSTOM]
+
+
+def _said_no(scope: VersionScope, custom: list[AuthorizationPolicy]) -> list[str]:
+    return [
+        f"{_name(policy.ref, scope)} asks {policy.provider or 'an external service'}, which said "
+        "no, or failed (ext_authz_error in the log of the pod's proxy)."
+        for policy in custom[:MOST]
+    ]
+
+
 def external(scope: VersionScope, meaning: str, where: Step) -> Words:
     """UAEX: an external authorization service said no. Envoy's own RBAC sets no flag."""
     pods = tuple(pod for pod in pods_in(scope) if pod.sidecar)
-    custom = [policy for policy in policies_of(scope.mesh, pods) if policy.action == CUSTOM]
+    custom = _asking(scope, pods)
     if custom:
-        asked = (
-            f"{_name(policy.ref, scope)} asks {policy.provider or 'an external service'}, which "
-            "said no."
-            for policy in custom[:MOST]
-        )
-        return [meaning, *asked], (get(custom[0].ref), where)
+        return [meaning, *_said_no(scope, custom)], (get(custom[0].ref), where)
     if not known(scope.mesh, "authorizationpolicies", pods):
         return [meaning, "AuthorizationPolicies can't be read here: which is not known."], (where,)
     return [

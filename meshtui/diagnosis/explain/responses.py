@@ -13,11 +13,10 @@ from meshtui.diagnosis.explain.steps import Step, Steps, lines_of
 from meshtui.mesh import read
 from meshtui.mesh.flags import FLAGS, GRPC, HTTP
 from meshtui.mesh.signals import Signals
+from meshtui.mesh.undecided import LIMITED, flagged
 
 MOSTLY = 0.5
 """Part of what callers see that the server must count to be called its own."""
-
-LIMITED = "429"
 
 NOISE = 0.02
 """Part of a code's requests that may be without a flag and not be worth a word."""
@@ -128,9 +127,19 @@ def about_code(scope: VersionScope, code: str, per_second: float) -> Words:
         first = {True: [who], False: [], None: [open_]}[found.program]
         return [*first, *found.sentences], found.next
     meaning = HTTP.get(code, ("", ""))[1]
-    sentences = [who, *([meaning] if meaning else [])]
+    sentences = [_by_its_limit(scope, code) or who, *([meaning] if meaning else [])]
     lines = lines_of(f"code:{code}", "its log lines")
     return sentences, _next(scope, lines, failing(code), limited=code == LIMITED)
+
+
+def _by_its_limit(scope: VersionScope, code: str) -> str:
+    """Callers see no flag where a rate limit in the version's own proxies answers."""
+    server = scope.server
+    number = flagged(server, code) if server is not None and code == LIMITED else 0.0
+    if server is None or not number or number < MOSTLY * server.codes[code]:
+        return ""
+    per = server.rps / server.requests
+    return f"A rate limit in the proxies of {scope.name} answers it (RL): {rate(number * per)}."
 
 
 def about_status(scope: VersionScope, status: str, per_second: float) -> Words:
