@@ -95,10 +95,16 @@ def progress_of(state: State, seen: Measured | None = None, time: float = 0.0) -
         state.sentence,
         state.trouble,
         seen.share,
-        seen.serving,
+        _serving(state, seen),
         None if state.exit is None else int(state.exit),
         time,
     )
+
+
+def _serving(state: State, seen: Measured) -> bool | None:
+    """Before the first interval what the step began with: that the proxies serve it."""
+    begun = state.phase is Phase.OBSERVING and state.observed_s <= 0 and not state.trouble
+    return True if seen.serving is None and begun else seen.serving
 
 
 def _shown(evidence: Evidence) -> float:

@@ -17,6 +17,9 @@ HostAndSubset = tuple[str, str | None]
 DIGITS = 2
 """Digits of a rate that mean something: the next ones are others in the next second."""
 
+_ALL = "how many is not known; to all of the service come"
+"""Of a rule with a match: nothing counts which requests have it."""
+
 LEAST = 0.01
 """Requests per second; less is not worth a number."""
 
@@ -103,11 +106,8 @@ def _faulted(change: Change, rps: float | None) -> str:
     if not rps or match:
         effect = " and ".join(f"{does} {percent:.3g} %" for does, percent in hit)
         which = f" with {match} only" if match else ""
-        if not rps:
-            return f"{effect} of the requests{which} ({_no_rate(rps)}); {_end(change)}"
-        most = " and ".join(f"≈ {about(rps * percent / 100)}" for _, percent in hit)
-        effect += f" of the requests{which}: at most {most} of {about(rps)} requests/s"
-        return f"{effect}; {_end(change)}"
+        rate = f"{_ALL} {about(rps)} requests/s" if rps and match else _no_rate(rps)
+        return f"{effect} of the requests{which} ({rate}); {_end(change)}"
     effect = " and ".join(f"{does} ≈ {about(rps * percent / 100)}" for does, percent in hit)
     return f"{effect} of {about(rps)} requests/s; {_end(change)}"
 
@@ -116,12 +116,16 @@ def _mirrored(change: Change, rps: float | None) -> str:
     gained = gained_mirrors(change)
     if not gained:
         return ""
-    most = "at most " if change.after.get("match") else ""
-    if not rps:
-        effect = [f"{p:.3g} % of the requests more to {label(at)}" for at, p in gained.items()]
-        return f"{', '.join(effect)} ({_no_rate(rps)}); {_end(change)}"
+    match = change.after.get("match")
+    if not rps or match:
+        which = f" with {match}" if match else ""
+        effect = [
+            f"{p:.3g} % of the requests{which} more to {label(at)}" for at, p in gained.items()
+        ]
+        rate = f"{_ALL} {about(rps)} requests/s" if rps and match else _no_rate(rps)
+        return f"{', '.join(effect)} ({rate}); {_end(change)}"
     rates = [(about(rps * percent / 100), label(at)) for at, percent in gained.items()]
-    effect = [f"{most}≈ {rate} requests/s more to {to}" for rate, to in rates]
+    effect = [f"≈ {rate} requests/s more to {to}" for rate, to in rates]
     return f"{', '.join(effect)}; {_end(change)}"
 
 

@@ -103,13 +103,13 @@ async def test_a_chosen_row_stays_chosen_whatever_becomes_worse(size: tuple[int,
 
 def test_a_row_that_keeps_its_state_without_a_failure_says_since_when_none_failed() -> None:
     fine = VersionView("v3", state=DEGRADED, caller=Signals(100, 10, 0.0), failed_at=1000.0)
-    assert marked(fine, 40).startswith("none failed since ") and marked(fine, 8) == "held"
+    assert marked(fine, 40).startswith("none failed since ") and marked(fine, 8) == "none now"
     assert "since" not in marked(replace(fine, caller=Signals(100, 10, 0.02)), 40)
     assert marked(replace(fine, state=OK), 40) == ""
     service = replace(one("a", DEGRADED, 0.0), failed_at=1000.0)
     told = "".join(piece.text for piece in service_marks(service, (), 40))
     assert told.startswith("none failed since ")
-    assert "".join(piece.text for piece in service_marks(service, (), 6)) == "held"
+    assert "".join(piece.text for piece in service_marks(service, (), 6)) == "none now"
 
 
 def marked(version: VersionView, cells: int) -> str:

@@ -183,6 +183,15 @@ def test_what_the_others_share_is_whole_percents() -> None:
     assert set_weight(begin(view), "v3", 0).percents == {"v1": 63, "v2": 37, "v3": 0}
 
 
+def test_a_weight_as_it_is_changes_none_however_odd_the_others_are() -> None:
+    mesh = bookinfo.mesh_of(bookinfo.objects({"v1": 5, "v2": 3, "v3": 0}))
+    view = next(v for v in service_views(mesh, None) if v.key.name == "reviews")
+    draft = set_weight(begin(view), "v3", 0)
+    assert not draft.changed and draft.wanted == {"v3": 0}
+    assert set_weight(set_weight(begin(view), "v1", 62.5), "v3", 5).percents["v1"] == 62.5
+    assert set_weight(draft, "v2", 10).percents == {"v1": 90, "v2": 10, "v3": 0}
+
+
 def test_a_step_stops_at_nothing_and_at_all() -> None:
     view = next(v for v in views() if v.key.name == "reviews")
     draft = begin(view)

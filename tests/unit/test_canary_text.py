@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtui.canary.machine import Phase
-from meshtui.canary.progress import Progress, Side, document, progress_of
+from meshtui.canary.progress import Measured, Progress, Side, document, progress_of
 from meshtui.canary.reported import progress_from
 from meshtui.mesh.model import ServiceKey
 from meshtui.operations.canary.watching import CanaryRun
@@ -48,6 +48,15 @@ def running(progress: Progress | None = PROGRESS, **more: Any) -> CanaryRun:
 def test_what_a_driver_reports_is_what_is_shown() -> None:
     shown = progress_of(stored([(200, 1), (300, 2)]).state, time=7.0)
     assert progress_from(json.loads(json.dumps(document(shown)))) == shown
+
+
+def test_a_step_that_begins_is_in_the_proxies_until_an_interval_says_otherwise() -> None:
+    """The sentence beside it says that the proxies serve it."""
+    begun = stored([]).state
+    assert begun.phase is Phase.OBSERVING and progress_of(begun).serving is True
+    assert progress_of(begun, Measured(serving=False)).serving is False
+    assert progress_of(replace(begun, trouble="nothing was read")).serving is None
+    assert progress_of(replace(begun, phase=Phase.SHIFTING)).serving is None
 
 
 @given(st.dictionaries(FIELDS, JSON), st.sampled_from([24, 49, 72, 120]))

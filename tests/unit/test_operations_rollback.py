@@ -83,6 +83,15 @@ async def warned(opened: Session, request: Request) -> list[str]:
     return [text for text in found if "is it mended?" in text]
 
 
+async def test_who_takes_a_rollback_back_is_told_whom_it_left(opened: Session) -> None:
+    await change(opened, Promote("v3"))
+    outcome = await change(opened, Rollback())
+    cluster: Any = opened.cluster
+    plan = await opened.plan_undo(mesh_of(cluster), outcome.change_id, None)
+    (text,) = (one.text for one in plan.findings if "is it mended?" in one.text)
+    assert " rolled v3 back at " in text and f"(change {outcome.change_id})" in text
+
+
 async def test_who_sends_to_what_was_rolled_back_from_is_told(opened: Session) -> None:
     await change(opened, Promote("v3"))
     assert not await warned(opened, Shift({"v2": 20}))

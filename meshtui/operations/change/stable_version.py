@@ -109,11 +109,12 @@ def _version(located: Located, versions: tuple[VersionHealth, ...], name: str) -
 
 
 def rolled_back(journal: Journal | None, mesh: Mesh, change: Change) -> Found:
-    """Said of versions that get more traffic although the last that was done was to leave them.
+    """Said of versions that get more traffic although the last that was done was to leave them;
+    also where just that is taken back.
 
     A journal that can't be read stops no change.
     """
-    gained = gains(mesh, change) if change.verb != VERB and not change.undoes else {}
+    gained = gains(mesh, change) if change.verb != VERB else {}
     if journal is None or not gained or change.rule is None:
         return ()
     try:

@@ -89,6 +89,9 @@ def set_weight(draft: Draft, label: str, percent: float) -> Draft:
     if not 0 <= percent <= 100:
         raise Usage("a weight is between 0 and 100")
     pinned = {name: value for name, value in draft.wanted.items() if name != label}
+    if all(_as_it_is(draft, *one) for one in (*pinned.items(), (label, percent))):
+        wanted = {**pinned, label: percent}
+        return replace(draft, wanted=wanted, percents=dict(draft.current))
     while True:
         wanted = {**pinned, label: percent}
         percents = _shared(draft.current, wanted)
@@ -98,6 +101,11 @@ def set_weight(draft: Draft, label: str, percent: float) -> Draft:
             break
         pinned.pop(next(iter(pinned)))
     return replace(draft, wanted={label: percent}, percents=_evenly(draft, label, percent))
+
+
+def _as_it_is(draft: Draft, label: str, percent: float) -> bool:
+    """Whole percents of it would be a change that nobody asked for."""
+    return abs(percent - draft.current.get(label, 0.0)) < 1e-6
 
 
 def _shared(current: Mapping[str, float], wanted: Mapping[str, float]) -> dict[str, float] | None:

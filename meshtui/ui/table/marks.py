@@ -53,6 +53,10 @@ Brevity = Callable[[str, str], str]
 """The words for a note and the mark that it is about, either of which may be empty."""
 
 
+NONE_NOW = "none now"
+"""The same of a row without room for the time. No word that a canary or an order may be told by."""
+
+
 def held(line: ServiceView | VersionView, cells: int = ROOMY) -> str:
     """Why a row keeps a bad state while nothing of it fails; empty where something does."""
     if line.state not in HELD or not line.failed_at or line.caller is None:
@@ -60,7 +64,7 @@ def held(line: ServiceView | VersionView, cells: int = ROOMY) -> str:
     if bad_ratio(line.caller) != 0:
         return ""
     whole = f"none failed since {time.strftime('%H:%M:%S', time.localtime(line.failed_at))}"
-    return whole if cell_len(whole) <= cells else "held"
+    return whole if cell_len(whole) <= cells else NONE_NOW
 
 
 HELD = frozenset({DEGRADED, FAILING, REFUSED, ONLY_ERRORS})
