@@ -53,6 +53,14 @@ class NotAllowed(MeshtuiError):
     exit = Exit.NOT_ALLOWED
 
 
+def read_only_error(what: str = "") -> NotAllowed:
+    """That `what` is refused since meshtui runs read-only, by the option or by a setting."""
+    return NotAllowed(
+        f"{what}: meshtui runs read-only" if what else "meshtui runs read-only",
+        "start it without --read-only; `meshtui config show` names a setting that wants it",
+    )
+
+
 class Unreachable(MeshtuiError):
     """The cluster, a proxy or the telemetry does not answer."""
 

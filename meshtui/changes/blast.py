@@ -9,7 +9,7 @@ from meshtui.changes.change import Change
 from meshtui.changes.stream_rules import STREAMS
 from meshtui.mesh.gateway_api import STREAM_KINDS
 from meshtui.mesh.hosts import split_host
-from meshtui.mesh.quantity import go_duration
+from meshtui.mesh.quantity import exact_duration
 
 HostAndSubset = tuple[str, str | None]
 """A host, and its subset where one is named."""
@@ -140,11 +140,4 @@ def _no_rate(rps: float | None) -> str:
 def _end(change: Change) -> str:
     if change.expires_s is None:
         return "has no end: it stays until somebody takes it off"
-    return f"ends by itself after {_duration(change.expires_s)}, while a meshtui is running"
-
-
-def _duration(seconds: float) -> str:
-    """`5m`, `1h30m`: without the units that are 0."""
-    whole = int(seconds)
-    parts = ((whole // 3600, "h"), (whole // 60 % 60, "m"), (whole % 60, "s"))
-    return "".join(f"{number}{unit}" for number, unit in parts if number) or go_duration(seconds)
+    return f"ends by itself after {exact_duration(change.expires_s)}, while a meshtui is running"

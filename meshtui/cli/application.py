@@ -21,12 +21,16 @@ def app_of(arguments: argparse.Namespace, leaving: Leaving | None = None) -> Mes
     """The program on the screen, as the options and the configuration want it; without a terminal
     nothing is changed, not even what is overdue."""
     from meshtui.cli.options import options
+    from meshtui.config import Config
     from meshtui.operations.deferred import DeferredCockpit
     from meshtui.ui.app import MeshtuiApp
 
     def chosen_for(wanted: argparse.Namespace) -> Options:
         found = options(wanted, lenient=True)
-        return found if leaving is not None else replace(found, read_only=True)
+        if leaving is not None:
+            return found
+        config = replace(found.config, tick_s=min(found.config.tick_s, Config().tick_s))
+        return replace(found, read_only=True, config=config)
 
     contexts = getattr(arguments, "contexts", ())
     chosen, *others = [
@@ -37,6 +41,7 @@ def app_of(arguments: argparse.Namespace, leaving: Leaving | None = None) -> Mes
     return MeshtuiApp(
         DeferredCockpit(chosen, others),
         theme=config.theme,
+        theme_at=_short(chosen.theme_at),
         ascii_only=plain or (leaving is not None and not _unicode()),
         badges=config.badges,
         mouse=config.mouse or getattr(arguments, "mouse", False),
@@ -50,9 +55,14 @@ def config_problems(problems: Sequence[str]) -> tuple[str, ...]:
     """One line for the screen, where the hint must be seen: its folder `config path` tells."""
     if not problems:
         return ()
-    first, *others = (problem.replace(f"{config_dir()}{os.sep}", "") for problem in problems)
+    first, *others = map(_short, problems)
     more = f"; {len(others)} more" if others else ""
     return (f"{first}{more}; read-only until that is right",)
+
+
+def _short(text: str) -> str:
+    """Without the folder of the configuration."""
+    return text.replace(f"{config_dir()}{os.sep}", "")
 
 
 def _unicode() -> bool:

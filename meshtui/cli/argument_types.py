@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from meshtui.metrics.wanted import is_wanted
+from meshtui.verbs.prometheus import is_wanted
 
 
 def prometheus(text: str) -> str:

@@ -15,8 +15,10 @@ from meshtui.config.settings import BY_NAME
 from meshtui.config.template import write_template
 from meshtui.errors import Exit, Usage
 from meshtui.kube.address import without_userinfo
+from meshtui.mesh.quantity import exact_duration
 
 HIDDEN = "(hidden)"
+TIMES = ("fault_for", "mirror_for")
 
 
 def config(arguments: argparse.Namespace) -> int:
@@ -27,6 +29,7 @@ def config(arguments: argparse.Namespace) -> int:
         loaded = load()
         if loaded.config.contexts:
             loaded = loaded.in_context(context_name(arguments))
+        _check_theme(loaded)
         _check_keys(loaded.config)
         _show(loaded, form)
         return Exit.DONE
@@ -38,6 +41,18 @@ def config(arguments: argparse.Namespace) -> int:
     else:
         output.data({"file": str(path), "found": path.is_file()}, form)
     return Exit.DONE
+
+
+def _check_theme(loaded: Loaded) -> None:
+    """Raises `Usage` where there is no such theme, which only the screen knows."""
+    theme = loaded.config.theme
+    if theme:
+        from meshtui.ui.themes import all_themes, missing_theme
+
+        names, problems = all_themes()
+        if theme not in names:
+            missing = missing_theme(theme, names, loaded.sources["theme"])
+            raise Usage("; ".join((str(missing), *problems)))
 
 
 def _check_keys(config: Config) -> None:
@@ -57,7 +72,10 @@ def _show(loaded: Loaded, form: str) -> None:
         found = {"file": str(loaded.path), "found": loaded.found, "settings": settings}
         output.data(found, form)
         return
-    rows = [(one.name, _words(_value(one, loaded)), loaded.sources[one.name]) for one in SETTINGS]
+    rows = [
+        (one.name, _words(_value(one, loaded), one.name), loaded.sources[one.name])
+        for one in SETTINGS
+    ]
     output.table(("SETTING", "VALUE", "FROM"), rows)
     if not loaded.found:
         output.note(f"meshtui: there is no {loaded.path}: `meshtui config init` writes one")
@@ -98,9 +116,10 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _words(value: Any) -> str:
+def _words(value: Any, name: str = "") -> str:
+    """As the file takes it."""
     if isinstance(value, dict):
-        inner = (f"{key}: {_words(one)}" for key, one in value.items())
+        inner = (f"{key}: {_words(one, key)}" for key, one in value.items())
         return f"{{{', '.join(inner)}}}" if value else "-"
     if isinstance(value, list):
         return ", ".join(one if isinstance(one, str) else f"{one:g}" for one in value) or "-"
@@ -108,4 +127,6 @@ def _words(value: Any) -> str:
         return str(value).lower()
     if value is None:
         return "none"
+    if name in TIMES:
+        return exact_duration(value)
     return f"{value:g}" if isinstance(value, float) else str(value) or "-"

@@ -43,6 +43,7 @@ def _options(arguments: argparse.Namespace, loaded: Loaded) -> Options:
         access=_access(arguments, config),
         config=config,
         problems=loaded.problems,
+        theme_at=loaded.sources["theme"] if config.theme else "",
     )
 
 

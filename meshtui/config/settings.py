@@ -11,6 +11,7 @@ from meshtui.config.keys import KeyChoice, key_choices
 from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
 from meshtui.verbs.change_verbs import FAULT_LIMIT_S
+from meshtui.verbs.prometheus import is_wanted
 from meshtui.verbs.values import time_limit
 
 LADDER = (5.0, 10.0, 25.0, 50.0, 75.0, 100.0)
@@ -94,6 +95,12 @@ class Setting:
 def text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("a word")
+    return value
+
+
+def prometheus(value: Any) -> str:
+    if not isinstance(value, str) or not is_wanted(value):
+        raise ValueError("auto, none or a URL, as in http://HOST:PORT")
     return value
 
 
@@ -273,7 +280,9 @@ SETTINGS = (
         "500",
     ),
     Setting("tick_s", "seconds between two looks at telemetry", number(0.2, 3600), "2.0"),
-    Setting("prometheus", "where golden signals come from: a URL, auto or none", text, "auto"),
+    Setting(
+        "prometheus", "where golden signals come from: auto, none or a URL", prometheus, "auto"
+    ),
     Setting(
         "prometheus_match",
         "only these series, as --prometheus-match",

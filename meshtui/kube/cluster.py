@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from meshtui.errors import NotAllowed
+from meshtui.errors import read_only_error
 from meshtui.kube.api_request import ApiRequest
 from meshtui.kube.channels import Channels, pod_ask
 from meshtui.kube.exchange import ApiResponse, Exchange
@@ -136,7 +136,7 @@ class Cluster:
         """
         ask = ApiRequest(method.upper(), path, params or {}, body, content_type)
         if self.read_only and ask.writes:
-            raise NotAllowed(f"{ask}: meshtui runs read-only", "start it without --read-only")
+            raise read_only_error(str(ask))
         return await self._exchange.json(ask, timeout)
 
     async def lines(

@@ -34,6 +34,13 @@ def go_duration(value: float) -> str:
     return f"{milliseconds}ms"
 
 
+def exact_duration(value: float) -> str:
+    """As a person types it, without the units that are 0: `5m`, `1h30m`, `90s` is `1m30s`."""
+    whole = int(value)
+    parts = ((whole // 3600, "h"), (whole // 60 % 60, "m"), (whole % 60, "s"))
+    return "".join(f"{number}{unit}" for number, unit in parts if number) or go_duration(value)
+
+
 def human_duration(value: float) -> str:
     """`value` seconds for a person: `45s`, `12m`, `3h05m`, `2d04h`."""
     whole = max(0, int(value))

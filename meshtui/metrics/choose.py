@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from meshtui.errors import Usage
 from meshtui.metrics.prometheus_access import PLAIN, Access
-from meshtui.metrics.wanted import is_wanted
+from meshtui.verbs.prometheus import is_wanted
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster

@@ -33,6 +33,9 @@ class Options:
     problems: tuple[str, ...] = ()
     """What is wrong in the configuration, and was left out."""
 
+    theme_at: str = ""
+    """Where the theme is set: the file with the line, or the variable."""
+
     for_context: Callable[[str], Options] | None = field(default=None, compare=False, repr=False)
     """The same in another context, where the configuration has something to say of contexts."""
 

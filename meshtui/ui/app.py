@@ -31,7 +31,7 @@ from meshtui.ui.ending import Ending, left_on, running_on
 from meshtui.ui.garbage import Garbage
 from meshtui.ui.main.keystream import KeyOrder
 from meshtui.ui.terminal.cells import TerminalCells
-from meshtui.ui.themes import DEFAULT, load_themes
+from meshtui.ui.themes import DEFAULT, load_themes, missing_theme
 from meshtui.ui.widgets import roles
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class MeshtuiApp(App[int]):
         cockpit: Cockpit,
         *,
         theme: str = "",
+        theme_at: str = "",
         ascii_only: bool = False,
         badges: Mapping[str, str] = MappingProxyType({}),
         mouse: bool = False,
@@ -80,7 +81,8 @@ class MeshtuiApp(App[int]):
         problems: Iterable[str] = (),
         welcome: Sequence[str] = (),
     ) -> None:
-        """`problems` are told as soon as the screen is there, `welcome` below the table."""
+        """`problems` are told as soon as the screen is there, `welcome` below the table;
+        `theme_at` is where that theme is set."""
         super().__init__()
         self.cockpit = cockpit
         self._badges = badges
@@ -104,17 +106,18 @@ class MeshtuiApp(App[int]):
         self._problems = tuple(problems)
         self._welcome = welcome
         self._on_terminal = TerminalCells()
-        self._load_themes()
+        self._load_themes(theme_at)
 
     # Themes
 
-    def _load_themes(self) -> None:
+    def _load_themes(self, theme_at: str) -> None:
         themes = load_themes((paths.shipped_themes(), paths.user_themes()))
         for theme in themes.found:
             self.register_theme(theme)
         self._theme_problems = themes.problems
         if self.get_theme(self._wanted_theme) is None:
-            self._theme_problems += (f"there is no theme {self._wanted_theme}",)
+            problem = missing_theme(self._wanted_theme, self.available_themes, theme_at)
+            self._theme_problems += (str(problem),)
             self._wanted_theme = DEFAULT
         if self.get_theme(self._wanted_theme) is not None:
             self.theme = self._wanted_theme
@@ -332,7 +335,8 @@ class MeshtuiApp(App[int]):
 
     def on_theme_wanted(self, message: ThemeWanted) -> None:
         if self.get_theme(message.name or DEFAULT) is None:
-            self.main.announce(f"there is no theme {message.name}", "warning")
+            problem = missing_theme(message.name, self.available_themes)
+            self.main.announce(str(problem), "warning")
         else:
             self.theme = message.name or DEFAULT
 

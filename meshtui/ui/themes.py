@@ -11,7 +11,10 @@ from textual.color import Color, ColorParseError
 from textual.theme import BUILTIN_THEMES, Theme
 
 from meshtui.dataclass import dataclass
+from meshtui.errors import Usage
+from meshtui.mesh.nearest import nearest_words
 from meshtui.mesh.text import clean
+from meshtui.ui import paths
 from meshtui.ui.widgets.roles import OWN
 
 DEFAULT = "meshtui-dark"
@@ -53,6 +56,19 @@ def load_themes(folders: Iterable[Path]) -> Themes:
         else:
             found[theme.name] = theme
     return Themes(tuple(found.values()), tuple(problems))
+
+
+def all_themes() -> tuple[set[str], tuple[str, ...]]:
+    """The names of the program's themes, the person's and Textual's own, and what is wrong."""
+    themes = load_themes((paths.shipped_themes(), paths.user_themes()))
+    return {*(one.name for one in themes.found), *BUILTIN_THEMES}, themes.problems
+
+
+def missing_theme(name: str, names: Iterable[str], where: str = "") -> Usage:
+    """That there is none of this name, and which is meant; ours go before Textual's own."""
+    ours_first = sorted(names, key=lambda one: (not one.startswith("meshtui"), one))
+    place = f"{where}: " if where else ""
+    return Usage(f"{place}there is no theme {name}", nearest_words(name, ours_first))
 
 
 def parse_theme(raw: object) -> Theme:

@@ -90,6 +90,15 @@ def test_without_a_terminal_nothing_is_changed() -> None:
     assert app_of(Namespace()).cockpit.read_only is True
 
 
+def test_a_frame_does_not_wait_for_a_slow_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    from meshtui.cli.application import app_of
+
+    monkeypatch.setenv("MESHTUI_TICK_S", "600")
+    assert app_of(Namespace()).cockpit.settings.tick_s <= 2.0
+    monkeypatch.setenv("MESHTUI_TICK_S", "0.5")
+    assert app_of(Namespace()).cockpit.settings.tick_s == 0.5
+
+
 # --check
 
 

@@ -25,6 +25,7 @@ from meshtui.config.template import template
 from meshtui.errors import NotAllowed, Usage
 from meshtui.operations.live import LiveCockpit
 from meshtui.operations.request.load import refuse_load
+from meshtui.ui.paths import shipped_themes
 
 Capture = pytest.CaptureFixture[str]
 NO_ENVIRONMENT: dict[str, str] = {}
@@ -102,6 +103,11 @@ def test_without_a_file_all_is_by_default(path: Path) -> None:
             ":3: contexts: b: unknown key zzz: there are",
         ),
         ("\nladder: [5, 5]", ":2: ladder is percentages above 0 and at most 100, each above"),
+        ("\nprometheus: atuo", ":2: prometheus is auto, none or a URL, as in http://HOST:PORT"),
+        (
+            "contexts: {p: {prometheus: none at all}}",
+            ":1: contexts: p: prometheus is auto, none or a URL",
+        ),
         ("ladder: [50, 10]", "ladder is percentages"),
         ("ladder: [0, 10]", "ladder is percentages"),
         ("ladder: 101", "ladder is percentages"),
@@ -169,19 +175,19 @@ def test_show_says_where_each_value_comes_from_and_shows_no_secret(
     path: Path, capsys: Capture
 ) -> None:
     path.write_text(
-        "theme: dusk\nprometheus: https://me:s3cret@host\n"
+        "theme: nord\nprometheus: https://me:s3cret@host\n"
         "prometheus_headers: ['Authorization: s3cret']\n"
     )
     assert main(["config", "show"]) == 0
     out = capsys.readouterr().out
     rows = {line.split()[0]: line.split()[1:] for line in out.splitlines()}
-    assert rows["theme"] == ["dusk", f"{path}:1"] and rows["failing"] == ["0.1", "default"]
+    assert rows["theme"] == ["nord", f"{path}:1"] and rows["failing"] == ["0.1", "default"]
     assert "(hidden)" in out and "s3cret" not in out
     assert main(["config", "show", "-o", "json"]) == 0
     document = capsys.readouterr().out
     assert "s3cret" not in document
     found = {one["name"]: one for one in json.loads(document)["settings"]}
-    assert (found["theme"]["value"], found["theme"]["from"]) == ("dusk", f"{path}:1")
+    assert (found["theme"]["value"], found["theme"]["from"]) == ("nord", f"{path}:1")
     assert (found["failing"]["value"], found["failing"]["from"]) == (0.1, "default")
     assert found["failing"]["variable"] == "MESHTUI_FAILING"
 
@@ -455,3 +461,36 @@ def test_only_contexts_that_are_marked_are_production(prod: Path) -> None:
     refuse_load("lab", production=lab.production, read_only=False)
     with pytest.raises(NotAllowed, match="read-only"):
         refuse_load("lab", production=lab.production, read_only=True)
+
+
+# What only the screen knows, and how what is set is written
+
+
+@pytest.mark.parametrize("text", ["theme: meshtui-drak", 'contexts: {"*": {theme: meshtui-drak}}'])
+def test_show_names_a_theme_that_is_not_there_with_its_line(
+    prod: Path, capsys: Capture, text: str
+) -> None:
+    prod.write_text(f"tick_s: 1\n{text}\n")
+    assert main(["config", "show"]) == 2
+    said = capsys.readouterr().err
+    assert f"{prod}:2" in said and "there is no theme meshtui-drak: did you mean meshtui-d" in said
+
+
+def test_a_person_may_have_themes_of_their_own(path: Path, capsys: Capture) -> None:
+    path.write_text("theme: mine\n")
+    (path.parent / "themes").mkdir()
+    shipped = (shipped_themes() / "meshtui-light.yaml").read_text()
+    mine = path.parent / "themes" / "mine.yaml"
+    mine.write_text(shipped.replace("name: meshtui-light", "name: mine"))
+    assert main(["config", "show"]) == 0
+    mine.write_text("name: mine\nprimary: pinkish\n")
+    assert main(["config", "show"]) == 2
+    assert "theme mine.yaml left out: " in capsys.readouterr().err
+
+
+def test_show_writes_times_as_the_file_takes_them(path: Path, capsys: Capture) -> None:
+    path.write_text("mirror_for: 90s\ncontexts: {a: {fault_for: 2h, mirror_for: none}}\n")
+    assert main(["config", "show"]) == 0
+    rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert rows["fault_for"].startswith("15m ") and rows["mirror_for"].startswith("1m30s ")
+    assert rows["contexts"].startswith("{a: {fault_for: 2h, mirror_for: none}}")

@@ -17,8 +17,8 @@ from meshtui.metrics.prometheus import PrometheusSource
 from meshtui.metrics.prometheus_result import Over
 from meshtui.metrics.prometheus_service import ServiceServer
 from meshtui.metrics.sidecars import SidecarSource
-from meshtui.metrics.wanted import is_wanted
 from meshtui.metrics.worker import Worker
+from meshtui.verbs.prometheus import is_wanted
 
 
 def service(name: str, namespace: str = "istio-system", *ports: Port, **more: Any) -> Service:

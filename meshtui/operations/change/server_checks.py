@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from meshtui.changes.change import Caution, Change
-from meshtui.errors import NotAllowed
+from meshtui.errors import NotAllowed, read_only_error
 from meshtui.operations.change.written_objects import of_the_server, resource_of, send
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ async def server_findings(
     """
     try:
         if cluster.read_only:
-            raise NotAllowed("meshtui runs read-only", "start it without --read-only")
+            raise read_only_error()
         written = await _right_and_dry_run(cluster, change)
     except NotAllowed as error:
         if not plan_only:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshtui.dataclass import dataclass
-from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Refused
+from meshtui.errors import MeshtuiError, NotFound, Refused, read_only_error
 from meshtui.mesh.decision import Decision
 from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.request import SAFE_METHODS, Request
@@ -75,10 +75,7 @@ async def ask_service(
     is not safe on a connection that is read-only), NotAllowed, Unreachable.
     """
     if cluster.read_only and question.request.method not in SAFE_METHODS:
-        raise NotAllowed(
-            f"a {question.request.method} may change something: meshtui runs read-only",
-            "start it without --read-only",
-        )
+        raise read_only_error(f"a {question.request.method} may change something")
     refused: MeshtuiError | None = None
     for pod in candidates(mesh, question, sample):
         try:

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from meshtui.errors import NotAllowed, NotFound, Refused, Unreachable, Usage
+from meshtui.errors import NotAllowed, NotFound, Refused, Unreachable, Usage, read_only_error
 from meshtui.kube.exec import running_in_pod
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.signals import Sample
@@ -66,7 +66,7 @@ def refuse_load(context: str, *, production: bool, read_only: bool) -> None:
             "choose another context with --context",
         )
     if read_only:
-        raise NotAllowed("a load: meshtui runs read-only", "start it without --read-only")
+        raise read_only_error("a load")
 
 
 def load_targets(
@@ -164,7 +164,7 @@ async def run_load(
     plan.validate()
     target.way.check(plan, target.outgoing.method)
     if cluster.read_only:
-        raise NotAllowed("a load: meshtui runs read-only", "start it without --read-only")
+        raise read_only_error("a load")
     runs = _runner(target.way)
     async with aclosing(runs(cluster, target, plan, stop)) as tallies:
         async for tally in tallies:

@@ -25,6 +25,7 @@ from meshtui.ui.main.layout import Arrangement
 from meshtui.ui.main.selection import Selection
 from meshtui.ui.main.table_feed import TableFeed
 from meshtui.ui.table.widget import MeshTable
+from meshtui.ui.themes import missing_theme
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
@@ -190,9 +191,7 @@ class CommandRunner:
         if not name:
             choose_theme(app, self._theme_chosen)
         elif name not in app.available_themes:
-            names = sorted(app.available_themes)
-            names.sort(key=lambda theme: not theme.startswith("meshtui"))
-            raise NotFound(f"there is no theme {name}", nearest_words(name, names))
+            raise missing_theme(name, app.available_themes)
         else:
             app.theme = name
 
