@@ -35,6 +35,7 @@ from meshtui.canary.tally import Interval, Tally
 from meshtui.canary.verdict import Outcome, Verdict, judge
 from meshtui.dataclass import dataclass
 from meshtui.errors import Exit
+from meshtui.mesh.quantity import number_of
 
 GAP_S = 60.0
 """A longer interval was not watched (a laptop asleep, a clock set), and is not counted, unless the
@@ -383,9 +384,8 @@ def _pods(state: State, pods: Pods) -> Next:
         why = f"the canary is another build now ({was} → {now})"
         return _back(state, why, restart=state.plan.restart_on_new_build)
     if pods.restarts > before.restarts:
-        return _back(
-            state, f"the canary's pods restarted ({pods.restarts - before.restarts} times)"
-        )
+        times = number_of(pods.restarts - before.restarts, "time")
+        return _back(state, f"the canary's pods restarted ({times})")
     served = state.phase in WATCHING | {Phase.SHIFTING}
     if pods.canary_ready == 0 and (served or (state.phase in GUARDED and state.index > 0)):
         why = "the canary has no ready pod and gets no weight"

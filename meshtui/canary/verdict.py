@@ -11,6 +11,7 @@ from enum import Enum
 from meshtui.canary.evidence import Evidence, upper_bound
 from meshtui.canary.tally import P99_SHARE, Counts, Tally
 from meshtui.dataclass import dataclass
+from meshtui.mesh.quantity import number_of
 
 LOOKED_AT = 3.3
 """How many standard errors the bound of a baseline lies above what was counted."""
@@ -63,7 +64,7 @@ def _gross(tally: Tally) -> Verdict | None:
     if tally.gross < 2 and new.error_ratio < tally.limits.all_ratio:
         return None
     seconds = tally.last.end - tally.last.start
-    words = f"{_ratio(new)} of {new.requests:,.0f} requests failed within {seconds:.0f} s"
+    words = f"{_ratio(new)} of {number_of(new.requests, 'request')} failed within {seconds:.0f} s"
     if stable is not None and _as_bad(stable.error_ratio, new.error_ratio, 0.0, GROSS_AS_BAD):
         return _not_its_doing(f"{words}, {_ratio(stable)} of {stable.requests:,.0f} on stable")
     return Verdict(Outcome.FAIL, f"gross failure: {words}")
@@ -165,15 +166,15 @@ def _sides(tally: Tally) -> str:
         baseline = f"{_ratio(past)} of {past.requests:,.0f} on stable before"
     else:
         baseline = "no baseline"
-    return f"{_ratio(canary)} errors of {canary.requests:,.0f} requests, {baseline}"
+    return f"{_ratio(canary)} errors of {number_of(canary.requests, 'request')}, {baseline}"
 
 
 def _slow_sides(tally: Tally) -> str:
     limit, canary = tally.limits.p99_ms, tally.canary
     stable = tally.stable if tally.stable.timed > 0 else tally.history
     return (
-        f"{percent(canary.slow_ratio)} of {canary.timed:,.0f} requests took over {limit:g} ms, "
-        f"{percent(stable.slow_ratio)} of {stable.timed:,.0f} on stable"
+        f"{percent(canary.slow_ratio)} of {number_of(canary.timed, 'request')} "
+        f"took over {limit:g} ms, {percent(stable.slow_ratio)} of {stable.timed:,.0f} on stable"
     )
 
 

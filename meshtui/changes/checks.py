@@ -14,6 +14,7 @@ from meshtui.mesh import read
 from meshtui.mesh.ambient import unheard_in_ambient
 from meshtui.mesh.gateway_api import ALL_ROUTE_KINDS
 from meshtui.mesh.model import Json, Mesh, Retries
+from meshtui.mesh.quantity import number_of
 from meshtui.mesh.resolution import world
 from meshtui.mesh.routing import service_of
 from meshtui.mesh.signals import Sample
@@ -89,7 +90,7 @@ def retry_findings(change: Change) -> tuple[Caution, ...]:
     per_try = retries["per_try_timeout"]
     if per_try and timeout and per_try * (attempts + 1) > timeout + 1e-9:
         text = (
-            f"{attempts} retries of {per_try:g}s and the first try need "
+            f"{number_of(attempts, 'retry', 'retries')} of {per_try:g}s and the first try need "
             f"{per_try * (attempts + 1):g}s, the timeout is {timeout:g}s: the last ones are cut off"
         )
         found.append(Caution("warning", text))

@@ -21,6 +21,7 @@ from meshtui.mesh.judging import (
     may_be_failing,
 )
 from meshtui.mesh.model import Mesh, Pod, Rule, Service
+from meshtui.mesh.quantity import number_of
 from meshtui.mesh.routing import pods_of, pods_of_subset
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.subsets import usable_subsets
@@ -86,14 +87,16 @@ class VersionHealth:
 
     @property
     def words(self) -> str:
-        """`20 % errors of 45 requests, 1 of 1 pods ready`."""
+        """`20 % errors of 45 requests, 1 of 1 pod ready`."""
         if self.errors is not None:
-            health = f"{about_percent(self.errors)} errors of {self.requests:.0f} {self.counted}"
+            counted = number_of(self.requests, self.counted.removesuffix("s"))
+            health = f"{about_percent(self.errors)} errors of {counted}"
         else:
             health = "no traffic" if self.state == NO_TRAFFIC else "nothing measured"
         health += _MORE.get(self.state, "")
-        pods = f", {self.ready} of {self.pods} pods ready" if self.pods is not None else ""
-        return f"{health}{pods}"
+        if self.pods is None:
+            return health
+        return f"{health}, {self.ready} of {number_of(self.pods, 'pod')} ready"
 
     @property
     def interval(self) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from dataclasses import field
 from meshtui.changes.change import Plan
 from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Json
+from meshtui.mesh.quantity import number_of
 
 NOT_MEANT = "not meant"
 """The state of a client whose requests the change does not concern."""
@@ -79,7 +80,7 @@ class Outcome:
             return "written; not verified in any proxy"
         if not self.checked:
             return f"written; not verified: {_unasked(self.counted)}"
-        verdict = f"{self.in_sync} of {_proxies(len(self.counted))} in sync"
+        verdict = f"{self.in_sync} of {number_of(len(self.counted), 'proxy', 'proxies')} in sync"
         return f"{verdict} in {_time(self.seconds)}" if self.verified else f"written; {verdict}"
 
 
@@ -104,10 +105,6 @@ def _unasked(counted: Sequence[ProxyVerdict]) -> str:
     if len(counted) == 1:
         return "the one proxy that it concerns could not be asked"
     return f"none of {len(counted)} proxies could be asked"
-
-
-def _proxies(count: int) -> str:
-    return "1 proxy" if count == 1 else f"{count} proxies"
 
 
 def _worst_of_each(parts: Sequence[Outcome]) -> tuple[ProxyVerdict, ...]:

@@ -24,6 +24,7 @@ from meshtui.errors import Exit, JournalError, MeshtuiError, NotFound, Refused, 
 from meshtui.journal.canaries import CanaryRow
 from meshtui.mesh import read
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.quantity import number_of
 from meshtui.operations.canary.autopilot import Autopilot, Prepared, service_key
 from meshtui.operations.canary.lease import Holder, ServiceLease
 from meshtui.operations.session import Session
@@ -252,7 +253,7 @@ def _print_prepared(one: Prepared) -> None:
     output.note(
         f"  {plan.every_s:g} s a step, counted every {plan.interval_s:g} s; "
         f"at most {100 * limits.errors:.3g} % errors, p99 {limits.p99_ms:g} ms, "
-        f"at least {limits.requests:g} requests"
+        f"at least {number_of(limits.requests, 'request')}"
     )
     for text in one.diff:
         output.note(text)

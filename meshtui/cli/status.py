@@ -10,7 +10,7 @@ from meshtui.cli import output
 from meshtui.cli.documents.status import status_json
 from meshtui.diagnosis.proxy_sync import ProxyRow, counts_of, row_lines, types_words
 from meshtui.errors import Exit
-from meshtui.mesh.quantity import human_duration
+from meshtui.mesh.quantity import human_duration, number_of
 from meshtui.mesh.row_pods import pods_behind
 from meshtui.mesh.syncz import TYPES, ProxySync
 from meshtui.operations.look.proxy_sync import MeshSync, read_sync
@@ -118,4 +118,4 @@ def _notes(found: MeshSync) -> None:
         output.note("meshtui: no proxy here")
         return
     counted = ", ".join(f"{number} {state}" for state, number in counts_of(found.rows).items())
-    output.note(f"meshtui: {len(found.rows)} proxies: {counted}")
+    output.note(f"meshtui: {number_of(len(found.rows), 'proxy', 'proxies')}: {counted}")

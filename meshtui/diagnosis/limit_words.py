@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meshtui.mesh.exposure import ApiRoute, Door
 from meshtui.mesh.model import Pod, Service
-from meshtui.mesh.quantity import go_duration
+from meshtui.mesh.quantity import go_duration, number_of
 from meshtui.mesh.ratelimits import EXTERNAL, LOCAL, Bucket, RateLimit
 from meshtui.mesh.service_limits import INBOUND, Exposed, Limiting
 
@@ -106,7 +106,7 @@ def effect_words(limit: RateLimit) -> str:
 
 def silent_words(limit: RateLimit, proxies: int) -> str:
     """Why proxies show no counter: Envoy makes that of an external service at its first refusal."""
-    who = "1 proxy shows" if proxies == 1 else f"{proxies} proxies show"
+    who = f"{number_of(proxies, 'proxy shows', 'proxies show')}"
     why = "proxyStatsMatcher leaves it out"
     if limit.kind == EXTERNAL:
         why = f"nothing was refused yet, or {why}"

@@ -20,6 +20,7 @@ from meshtui.mesh.judging import (
     bad_ratio,
     state_of,
 )
+from meshtui.mesh.quantity import number_of
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.versions import VersionView
@@ -53,11 +54,12 @@ def _why(line: ServiceView | VersionView, signals: Signals, limits: Thresholds) 
         return pods
     if state == SLOW and line.slow:
         return f"{line.slow}{f'; {percent(part)} fail' if part else ''}"
-    counted = f"{percent(part)} of {signals.requests:.0f} requests"
+    requests = number_of(signals.requests, "request")
+    counted = f"{percent(part)} of {requests}"
     if state == FEW:
-        return f"{signals.requests:.0f} requests, and fewer than {ENOUGH} say too little"
+        return f"{requests}, and fewer than {ENOUGH} say too little"
     if state == ONLY_ERRORS:
-        return f"every one of {signals.requests:.0f} requests fails"
+        return f"every one of {requests} fails"
     failing = percent(limits.failing)
     if state in (FAILING, REFUSED):
         does = "are refused by proxies" if state == REFUSED else "fail"

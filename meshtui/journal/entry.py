@@ -11,6 +11,7 @@ from meshtui.changes.change import Operation, RuleRef, Together
 from meshtui.changes.undo import Record
 from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Ref, ServiceKey
+from meshtui.mesh.quantity import number_of
 
 
 class Status(StrEnum):
@@ -233,4 +234,4 @@ def count_unread(rows: Iterable[Entry | Unread]) -> str:
     newer = sum(row.newer for row in unread)
     damaged = len(unread) - newer
     parts = ((newer, "of a newer version"), (damaged, "that cannot be read"))
-    return " and ".join(f"{n} {'entry' if n == 1 else 'entries'} {what}" for n, what in parts if n)
+    return " and ".join(f"{number_of(n, 'entry', 'entries')} {what}" for n, what in parts if n)

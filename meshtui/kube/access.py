@@ -10,6 +10,7 @@ from meshtui.kube.cluster import Cluster
 from meshtui.kube.failures import Unauthenticated
 from meshtui.kube.resources import NAMESPACES, Resource
 from meshtui.mesh import read
+from meshtui.mesh.quantity import number_of
 
 MOST_NAMESPACES = 50
 """How many namespaces are read one by one: each costs a request, and a watch, for every kind."""
@@ -101,4 +102,7 @@ class ReadableNamespaces:
     def problem(self) -> str:
         """One line where there were more namespaces than are asked about."""
         left_out = len(self._candidates or ()) - MOST_NAMESPACES
-        return f"{left_out} namespaces were not looked at: name yours with -n" * (left_out > 0)
+        if left_out <= 0:
+            return ""
+        some = number_of(left_out, "namespace was", "namespaces were")
+        return f"{some} not looked at: name yours with -n"

@@ -66,6 +66,12 @@ def left_words(value: float) -> str:
     return f"{hours}h{rest:02d}m" if rest else f"{hours}h"
 
 
+def number_of(count: float, one: str, several: str = "") -> str:
+    """`1 pod`, `3 pods`, `1,240 requests`; `several` where an s does not make the plural."""
+    number = f"{count:,.0f}"
+    return f"{number} {one if number == '1' else several or f'{one}s'}"
+
+
 def percentage(text: str) -> float | None:
     """0 to 100 from `5`, `5%` or `0.5%`; None where it is no percentage."""
     try:

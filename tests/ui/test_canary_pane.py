@@ -239,13 +239,13 @@ async def test_one_that_somebody_drives_says_who_and_begins_nothing() -> None:
 
 async def test_a_process_that_ended_at_once_leaves_its_last_line() -> None:
     cockpit = FakeCockpit()
-    cockpit.start_error = Refused("the canary of reviews cannot begin: none of 1 pods is ready")
+    cockpit.start_error = Refused("the canary of reviews cannot begin: none of 1 pod is ready")
     async with driving(cockpit) as drive:
         await drive.go_to("reviews")
         await command(drive, "canary run --to v3")
         await asked(drive)
         await drive.press("enter")
-        await drive.until(lambda: "none of 1 pods is ready" in drive.status)
+        await drive.until(lambda: "none of 1 pod is ready" in drive.status)
 
 
 async def test_the_log_of_one_that_was_started_from_a_screen_is_named() -> None:

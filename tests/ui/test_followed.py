@@ -38,7 +38,7 @@ def test_it_is_a_tree_with_times() -> None:
         "                      │ app: +32 ms slow ^[[2J\\u202e日本語",
         "   +30 ms    20 ms    └ reviews → ratings  GET /ratings 200  server 15 ms",
     ]
-    assert "4 hops, the logs of 1 pods were read, 2 more pods were not read" in lines
+    assert "4 hops, the logs of 1 pod was read, 2 more pods were not read" in lines
     assert "▲ oh" in lines
 
 

@@ -460,7 +460,7 @@ async def test_what_is_shown_is_saved_in_a_file_of_ones_own(tmp_path: Path) -> N
         await drive.type("logs !code:2xx")
         await drive.press("enter")
         await drive.press("S")
-        await drive.until(lambda: "saved 1 lines in" in drive.status)
+        await drive.until(lambda: "saved 1 line in" in drive.status)
         (made,) = (tmp_path / "meshtui" / "logs").iterdir()
         assert made.name.startswith("reviews-") and str(made) in drive.status
         assert stat.S_IMODE(made.stat().st_mode) == 0o600

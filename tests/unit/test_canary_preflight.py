@@ -60,7 +60,7 @@ def ejecting(found: Found) -> None:
 
 CASES: dict[str, tuple[Callable[[Found], Any], str, str]] = {
     "canary without pods": (lambda f: f["pods"].pop(), "danger", "no pod belongs to v2"),
-    "canary not ready": (lambda f: unready(f, 2), "danger", "none of 1 pods of v2 is ready"),
+    "canary not ready": (lambda f: unready(f, 2), "danger", "none of 1 pod of v2 is ready"),
     "stable not ready": (lambda f: unready(f, 1), "danger", "v1 has no ready pod"),
     "a fault": (
         lambda f: rule(f).update(fault={"abort": {"httpStatus": 503, "percentage": {"value": 9}}}),

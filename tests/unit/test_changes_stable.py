@@ -180,7 +180,7 @@ def test_the_choice(
 def test_the_configured_version_comes_first_and_is_judged_too() -> None:
     assert chosen(ALL_WELL, BEGUN, configured="v2").version.label == "v2"
     fails = chosen([*ALL_WELL[:1], version("v2", 20, errors=0.5)], configured="v2")
-    assert fails.dangers == ("v2 is failing now: 50 % errors of 1000 requests, 1 of 1 pods ready",)
+    assert fails.dangers == ("v2 is failing now: 50 % errors of 1,000 requests, 1 of 1 pod ready",)
     gone = chosen([*ALL_WELL[:1], version("v2", 20, ready=0)], configured="v2")
     assert gone.dangers == ("v2 has no ready pod",)
 

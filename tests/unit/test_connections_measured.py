@@ -206,8 +206,8 @@ def test_the_health_of_a_version_is_that_of_its_connections() -> None:
     (route,) = traffic_to(known, known.by_key[DB]).routes
     found = health_of(known, known.by_key[DB], route.rule, sample, Thresholds())
     v1, v2 = found
-    assert (v1.healthy, v1.words) == (True, "0 % errors of 500 connections, 1 of 1 pods ready")
-    assert (v2.failing, v2.words) == (True, "100 % errors of 400 connections, 1 of 1 pods ready")
+    assert (v1.healthy, v1.words) == (True, "0 % errors of 500 connections, 1 of 1 pod ready")
+    assert (v2.failing, v2.words) == (True, "100 % errors of 400 connections, 1 of 1 pod ready")
     stable = choose_stable(found, ())
     assert stable is not None
     assert (stable.version.label, stable.dangers) == ("v1", ())

@@ -170,7 +170,7 @@ def test_mutual_tls_to_a_pod_without_a_proxy_is_named() -> None:
     mesh = mesh_of(policy=policy, pods=[bare])
     text = words(scope(mesh, "v1", signals(c503=10, UF=10)), "UF")
     assert "DestinationRule reviews, the host asks for mTLS (ISTIO_MUTUAL)" in text
-    assert "1 of 1 pods have no proxy to answer it (reviews-v1-5f6d-1)" in text
+    assert "1 of 1 pod has no proxy to answer it (reviews-v1-5f6d-1)" in text
 
 
 def test_no_endpoint_because_the_subset_selects_no_pod() -> None:

@@ -61,14 +61,16 @@ async def test_more_traffic_to_what_is_ejected(
 ) -> None:
     made, _ = await plan(monkeypatch, cluster_of(), Shift({"v3": 50}), clusters(out, of))
     found = [
-        f.level for f in made.findings if f"has ejected {out} of {of} endpoints of v3" in f.text
+        f.level
+        for f in made.findings
+        if f"has ejected {out} of {of} endpoint{'s' * (of > 1)} of v3" in f.text
     ]
     assert found == ([level] if level else [])
 
 
 async def test_a_rollback_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
     made, _ = await plan(monkeypatch, cluster_of(), Rollback("v1"), clusters(1, 1, "v1"))
-    assert any("has ejected 1 of 1 endpoints of v1" in text for text in made.dangers)
+    assert any("has ejected 1 of 1 endpoint of v1" in text for text in made.dangers)
 
 
 async def test_who_does_not_answer_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from meshtui.diagnosis.analysis.finding import WARNING, Finding
 from meshtui.mesh.model import EnvoyFilter, Mesh
+from meshtui.mesh.quantity import number_of
 from meshtui.mesh.ratelimits import ROOT_NAMESPACE, is_rate_limit, proxies_of, rate_limits
 
 
@@ -25,7 +26,8 @@ def idle_rate_limit(mesh: Mesh) -> Iterator[Finding]:
         for limit in limits:
             if limit.ref == found.ref and not limit.pods:
                 kinds = "gateways" if limit.context == "GATEWAY" else "sidecars"
-                effect = f"It is for {kinds}, and none of the {len(selected)} proxies is one"
+                which = number_of(len(selected), "proxy", "proxies")
+                effect = f"It is for {kinds}, and none of the {which} is one"
                 yield _idle(found, f"{limit.path}.match.context", effect)
 
 

@@ -10,6 +10,7 @@ from meshtui.diagnosis.analysis.resolved_hosts import resolved_hosts
 from meshtui.diagnosis.analysis.sendings import Sending
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import DestinationRule, Mesh, Pod, Service
+from meshtui.mesh.quantity import number_of
 from meshtui.mesh.resolution import Cluster
 from meshtui.mesh.resolution.names import labels_in
 
@@ -110,13 +111,14 @@ def unmeshed_pods(mesh: Mesh) -> Iterator[Finding]:
 
 
 def _unmeshed(sending: Sending, bare: list[Pod], total: int) -> Finding:
-    which = f"{len(bare)} of {total} pods"
+    which = f"{len(bare)} of {number_of(total, 'pod')}"
+    run = "runs" if total == 1 else "run"
     return Finding(
         "no-sidecar",
         WARNING,
         sending.place.service.ref,
         sending.field("subset"),
-        f"{which} of subset {sending.target.subset} run no sidecar (first {bare[0].name}): "
+        f"{which} of subset {sending.target.subset} {run} no sidecar (first {bare[0].name}): "
         "requests reach them in plain text, and what they do is neither measured nor logged.",
         "Enable injection for their namespace and restart them.",
         ("IST0103",),

@@ -32,7 +32,7 @@ from meshtui.mesh.ejection import ejection_percent
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.model import Json, Pod
 from meshtui.mesh.mutual_tls import TlsConflict, meets_no_proxy, tls_conflict
-from meshtui.mesh.quantity import seconds
+from meshtui.mesh.quantity import number_of, seconds
 from meshtui.mesh.resolution import Client, world
 from meshtui.mesh.sides import SERVER
 from meshtui.mesh.subsets import usable_subsets
@@ -132,7 +132,8 @@ def unconnected(scope: VersionScope, side: str) -> Words:
     unready = [pod for pod in pods if not pod.serving]
     sentences = [f"The callers' proxies can't connect to the pods of {scope.name}. One of these:"]
     if unready:
-        sentences.append(f"{len(unready)} of {len(pods)} pods are not ready ({_names(unready)}).")
+        few = number_of(len(pods), "pod is", "pods are")
+        sentences.append(f"{len(unready)} of {few} not ready ({_names(unready)}).")
     sentences.append(f"The pods don't listen on {_ports(scope)}.")
     sentences += _tls(scope, pods)
     sentences.append("A network policy, or a node that is out of reach.")
@@ -221,8 +222,9 @@ def _tls(scope: VersionScope, pods: tuple[Pod, ...]) -> list[str]:
         mode = read.text(part.value, "mode")
         if mode == "ISTIO_MUTUAL" and bare:
             sentences.append(
-                f"{part.words} asks for mTLS (ISTIO_MUTUAL), and {len(bare)} of {len(pods)} "
-                f"pods have no proxy to answer it ({_names(bare)})."
+                f"{part.words} asks for mTLS (ISTIO_MUTUAL), and {len(bare)} of "
+                f"{number_of(len(pods), 'pod has', 'pods have')} no proxy to answer it "
+                f"({_names(bare)})."
             )
         elif mode and not _accepted_known(scope, pods):
             sentences.append(

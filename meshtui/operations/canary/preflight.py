@@ -12,6 +12,7 @@ from meshtui.changes.locate import Located
 from meshtui.changes.outside import is_outside
 from meshtui.mesh.carrying import ordinary, traffic_to
 from meshtui.mesh.model import Mesh
+from meshtui.mesh.quantity import number_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.versions import VersionView, version_rows
@@ -40,7 +41,8 @@ def _pods(located: Located, facts: RouteFacts, rows: tuple[VersionView, ...]) ->
         name = facts.subset or facts.host
         yield Caution("danger", f"no pod belongs to {name}: deploy it, or correct the subset")
     elif not canary.pods_ready:
-        text = f"none of {canary.pods} pods of {canary.label} is ready: wait for its rollout"
+        pods = number_of(canary.pods, "pod")
+        text = f"none of {pods} of {canary.label} is ready: wait for its rollout"
         yield Caution("danger", text)
     percents = percents_of(facts)
     if percents.get(facts.place, 0.0) >= 100:

@@ -14,6 +14,7 @@ from meshtui.envoy.endpoints import ProxyEndpoint, parse_endpoints
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.json_text import decode
 from meshtui.mesh.model import DestinationRule, Mesh, Pod
+from meshtui.mesh.quantity import number_of
 from meshtui.mesh.signals import Sample
 from meshtui.operations.change.verify import client_proxies
 from meshtui.operations.change.written_objects import object_of
@@ -93,4 +94,5 @@ def _ejected(
         return 0.0, ""
     name = place[1] or place[0].partition(".")[0]
     who = f"{pod.namespace}/{pod.name}"
-    return out / len(mine), f"{who} has ejected {out} of {len(mine)} endpoints of {name}"
+    which = f"{out} of {number_of(len(mine), 'endpoint')}"
+    return out / len(mine), f"{who} has ejected {which} of {name}"

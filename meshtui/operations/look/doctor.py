@@ -10,7 +10,7 @@ from meshtui.dataclass import dataclass
 from meshtui.errors import JournalError, MeshtuiError
 from meshtui.mesh import read
 from meshtui.mesh.model import Mesh
-from meshtui.mesh.quantity import human_duration
+from meshtui.mesh.quantity import human_duration, number_of
 from meshtui.operations.change.time_limits import Limits
 from meshtui.operations.proxies.access import access_lines, reach
 
@@ -106,7 +106,7 @@ def _journal(session: Session) -> Check:
     except JournalError as error:
         return Check("journal", FAIL, str(error))
     unread, only_read = count_unread(rows), session.journal.only_read
-    text = f"{session.journal.path}, {len(rows)} changes"
+    text = f"{session.journal.path}, {number_of(len(rows), 'change')}"
     if only_read:
         return Check("journal", FAIL, f"{text}; {only_read}")
     return Check("journal", WARN if unread else OK, f"{text}; {unread}" if unread else text)
@@ -136,8 +136,10 @@ def _mesh(mesh: Mesh) -> Check:
         return Check("mesh", FAIL, "this cluster does not serve Istio's resources")
     sidecars = sum(pod.sidecar for pod in mesh.pods)
     text = (
-        f"{len(mesh.services)} services, {len(mesh.virtual_services)} VirtualServices, "
-        f"{len(mesh.destination_rules)} DestinationRules, {sidecars} pods with a proxy"
+        f"{number_of(len(mesh.services), 'service')}, "
+        f"{number_of(len(mesh.virtual_services), 'VirtualService')}, "
+        f"{number_of(len(mesh.destination_rules), 'DestinationRule')}, "
+        f"{number_of(sidecars, 'pod')} with a proxy"
     )
     return Check("mesh", WARN if mesh.problems else OK, "; ".join([text, *mesh.problems[:3]]))
 
@@ -147,7 +149,7 @@ async def _istiod(session: Session, mesh: Mesh) -> Check:
     from meshtui.operations.look.proxy_sync import read_accounts
 
     istiods, clients, trouble = await read_accounts(session.cluster, mesh)
-    text = f"{len(istiods)} of them, {len(clients)} proxies"
+    text = f"{len(istiods)} of them, {number_of(len(clients), 'proxy', 'proxies')}"
     if not trouble:
         return Check("istiod", OK, text)
     return Check("istiod", WARN, trouble, "" if istiods else ELSEWHERE)

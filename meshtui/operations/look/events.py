@@ -21,6 +21,7 @@ from meshtui.mesh.model import (
     ServiceKey,
 )
 from meshtui.mesh.pod_status import stamp
+from meshtui.mesh.quantity import number_of
 from meshtui.mesh.routing import pods_of
 from meshtui.mesh.successor import Difference, difference
 from meshtui.operations.change.writers import OURS, last_writer
@@ -175,5 +176,5 @@ def _scaled(before: Mesh, after: Mesh, now: float) -> Iterator[Event]:
     for place, new in after.workloads_by_place.items():
         old = before.workloads_by_place.get(place)
         if old is not None and old.desired != new.desired:
-            words = f"{new.name} {old.desired} → {new.desired} pods"
+            words = f"{new.name} {old.desired} → {number_of(new.desired, 'pod')}"
             yield Event(now, "scale", words, KUBERNETES, place)

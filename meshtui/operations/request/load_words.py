@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh.codes import failed
+from meshtui.mesh.quantity import number_of
 from meshtui.operations.request.breaker import BreakerRow
 from meshtui.operations.request.foretold import destinations
 from meshtui.operations.request.load_counters import Reached
@@ -51,14 +52,14 @@ def way_words(ready: ReadyLoad) -> str:
 
 def plan_words(plan: LoadPlan) -> str:
     return (
-        f"{plan.requests} requests in {plan.seconds:g} s ({plan.rate:g}/s, at most "
+        f"{number_of(plan.requests, 'request')} in {plan.seconds:g} s ({plan.rate:g}/s, at most "
         f"{plan.connections} at a time)"
     )
 
 
 def rate_words(tally: Tally, plan: LoadPlan) -> str:
     return (
-        f"{tally.requests} requests in {tally.seconds:.1f} s: {tally.rate:.1f}/s, "
+        f"{number_of(tally.requests, 'request')} in {tally.seconds:.1f} s: {tally.rate:.1f}/s, "
         f"{plan.rate:g}/s asked"
     )
 

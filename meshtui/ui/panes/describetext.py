@@ -13,6 +13,7 @@ from meshtui.mesh.description import Description, Sending
 from meshtui.mesh.exposure import Door
 from meshtui.mesh.istio import Ref
 from meshtui.mesh.model import Mesh, Port
+from meshtui.mesh.quantity import number_of
 from meshtui.mesh.resolution.protocols import service_protocol
 from meshtui.mesh.security import DISABLE, STRICT
 from meshtui.mesh.subsets import usable_subsets
@@ -160,7 +161,7 @@ def _access(one: Description, width: int) -> list[Line]:
 
 def _policy(policy: AuthorizationPolicy) -> str:
     rules = len(policy.rules)
-    number = "no rule" if not rules else "1 rule" if rules == 1 else f"{rules} rules"
+    number = "no rule" if not rules else number_of(rules, "rule")
     nothing = ": allows nobody" if not rules and policy.action == "ALLOW" else ""
     return f"{policy.action} {policy.ref.namespace}/{policy.ref.name}, {number}{nothing}"
 

@@ -13,6 +13,7 @@ from meshtui.mesh.graph import ENTRY, Callee, Edge, Graph
 from meshtui.mesh.hosts import short_host
 from meshtui.mesh.judging import NOT_KNOWN
 from meshtui.mesh.model import Rule, ServiceKey
+from meshtui.mesh.quantity import number_of
 from meshtui.mesh.rule_marks import marks_of
 from meshtui.mesh.text import clean
 from meshtui.mesh.versions import VersionView
@@ -82,12 +83,12 @@ def _with_names(
 
 def _foot(graph: Graph) -> Sequence[str]:
     if graph.centre is None and graph.silent:
-        return (f"{graph.silent:,} services that nobody called", *LEGEND)
+        return (f"{number_of(graph.silent, 'service')} that nobody called", *LEGEND)
     return LEGEND
 
 
 def _counted(edges: Sequence[Edge]) -> str:
-    return f"{len(edges):,} more edges, {sum(edge.rps for edge in edges):.1f} requests/s"
+    return f"{number_of(len(edges), 'more edge')}, {sum(edge.rps for edge in edges):.1f} requests/s"
 
 
 def _after(callee: Callee, left_out: Sequence[Edge], drawing: Drawing) -> list[Picked]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshtui.errors import MeshtuiError
+from meshtui.mesh.quantity import number_of
 from meshtui.operations.types import Snapshot
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.journaltext import entry_lines, unread_words
@@ -71,7 +72,7 @@ class JournalPane(Pane):
         return (Span("all services", "strong"),) if self._all else super()._service_words()
 
     def title_words(self) -> tuple[Line, Line]:
-        many = "1 change" if self._count == 1 else f"{self._count:,} changes"
+        many = number_of(self._count, "change")
         counted = many if self._count else ""
         unread = (Span("  "), Span(self._unread, "warning")) if self._unread else ()
         return unread, (Span(counted, "muted"),)

@@ -10,6 +10,7 @@ from meshtui.mesh.ambient import CLASS_NAME, WAYPOINT_CLASS
 from meshtui.mesh.codes import failed
 from meshtui.mesh.decision import Decision, Tried
 from meshtui.mesh.effects import effect_lines
+from meshtui.mesh.quantity import number_of
 from meshtui.mesh.request import Request
 from meshtui.mesh.text import clean
 from meshtui.operations.look.trace import ProxyTrace, Traced
@@ -42,7 +43,7 @@ def summary(traced: Traced) -> Line:
     if not states:
         return (Span("no proxy asked", "muted"),)
     if set(states) == {"agrees"}:
-        return (Span(f"● {_number(len(states), 'proxy', 'proxies')}, as the objects say", "ok"),)
+        return (Span(f"● {number_of(len(states), 'proxy', 'proxies')}, as the objects say", "ok"),)
     pieces: list[Span] = []
     for state, (sign, role) in STATES.items():
         if state in states:
@@ -144,11 +145,7 @@ def _whose(same: Sequence[ProxyTrace]) -> str:
     if len(pods) == len(same) and all(pod.gateway for pod in pods):
         waypoints = all(pod.labels.get(CLASS_NAME) == WAYPOINT_CLASS for pod in pods)
         one, many = ("waypoint", "waypoints") if waypoints else ("gateway", "gateways")
-    return f"in {_number(len(same), one, many)}"
-
-
-def _number(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
+    return f"in {number_of(len(same), one, many)}"
 
 
 def _columns(left: Rows, right: Rows | None, title: str, width: int) -> list[Line]:

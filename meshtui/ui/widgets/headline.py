@@ -19,7 +19,7 @@ from meshtui.mesh.judging import (
     bad_ratio,
     worse,
 )
-from meshtui.mesh.quantity import human_duration
+from meshtui.mesh.quantity import human_duration, number_of
 from meshtui.mesh.sides import CALLER, signals_of, state_of
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
@@ -187,7 +187,7 @@ def _errors(row: VersionView, state: str, side: str) -> str:
 def _sick_words(state: str, names: list[str]) -> str:
     """Requests that reached no pod are of no version, and are not counted as one."""
     versions = sum(not name.endswith(NOWHERE) for name in names)
-    many = "1 version " if versions == 1 else f"{versions} versions " if versions else ""
+    many = f"{number_of(versions, 'version')} " if versions else ""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return f"{many}{_HOW.get(state, state)}: {', '.join(names[:NAMED])}{more}"
 

@@ -10,6 +10,7 @@ from textual.message import Message
 
 from meshtui.envoy.logline import LogLine
 from meshtui.errors import MeshtuiError
+from meshtui.mesh.quantity import number_of
 from meshtui.operations.logs.files import save_lines
 from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.base import Pane
@@ -60,7 +61,7 @@ class LogExport:
         self._pane.app.copy_to_clipboard(text)
         size = len(text.encode("utf-8", "replace"))
         left = f"; {every - taken:,} older ones are too many for a terminal, S saves them"
-        words = "1 line" if taken == 1 else f"{taken:,} lines"
+        words = number_of(taken, "line")
         if len(text) < len(plain(lines[-1])):
             words = "the beginning of a long line"
         self._pane.report(f"copied {words}, {size:,} bytes{left if taken < every else ''}", "done")
@@ -84,4 +85,4 @@ class LogExport:
         except Exception as error:  # noqa: BLE001 - the edge of a worker
             self._pane.post_message(LogSaved("", unexpected("saving the lines", error)))
         else:
-            self._pane.post_message(LogSaved(f"saved {len(lines):,} lines in {made}"))
+            self._pane.post_message(LogSaved(f"saved {number_of(len(lines), 'line')} in {made}"))

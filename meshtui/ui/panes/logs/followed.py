@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from meshtui.envoy.hops import AppLine, Hop, LoggedHop
 from meshtui.envoy.logview import code_role
+from meshtui.mesh.quantity import number_of
 from meshtui.operations.request.follow import FollowedRequest
 from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_line, fit_middle, span, wrapped
 
@@ -33,9 +34,10 @@ def followed_lines(found: FollowedRequest, width: int) -> list[Line]:
 
 def _summary(found: FollowedRequest) -> str:
     hops = sum(1 for hop in found.hops for _ in _all(hop))
-    more = f", {found.left_out} more pods were not read" if found.left_out else ""
-    many = "1 hop" if hops == 1 else f"{hops} hops"
-    return f"{many}, the logs of {len(found.read)} pods were read{more}"
+    left_out = number_of(found.left_out, "more pod was", "more pods were")
+    more = f", {left_out} not read" if found.left_out else ""
+    pods = number_of(len(found.read), "pod was", "pods were")
+    return f"{number_of(hops, 'hop')}, the logs of {pods} read{more}"
 
 
 def _all(hop: Hop) -> Iterator[Hop]:

@@ -9,7 +9,7 @@ from meshtui.envoy.logstore import LogStore
 from meshtui.envoy.logsummary import Summary
 from meshtui.envoy.logview import Piece, code_pieces, flag_pieces, path_pieces, unread_words
 from meshtui.errors import MeshtuiError
-from meshtui.mesh.quantity import human_duration
+from meshtui.mesh.quantity import human_duration, number_of
 from meshtui.mesh.text import clean
 from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.ui.actions.registry import key_of
@@ -31,7 +31,7 @@ def count_words(store: LogStore, highlight: str = "") -> Line:
 
 def _counted(store: LogStore) -> Line:
     if not store.filter:
-        return (Span(f"{store.retained:,} lines  ", "muted"),)
+        return (Span(f"{number_of(store.retained, 'line')}  ", "muted"),)
     if store.behind:
         done = 100 - 100 * store.behind // max(store.retained, 1)
         counted = Span(f"filtering {done} %  ", "muted")
@@ -101,7 +101,7 @@ def _back(start: TailFrom) -> str:
         return f"the last {age}"
     if start.lines is None:
         return "all that is kept"
-    return f"the last {start.lines:,} lines of each pod"
+    return f"the last {number_of(start.lines, 'line')} of each pod"
 
 
 def plain(line: LogLine) -> str:
