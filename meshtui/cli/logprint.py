@@ -17,6 +17,7 @@ from meshtui.envoy.logview import (
     code_pieces,
     flag_pieces,
     highlighted,
+    late_words,
     path_pieces,
     request_pieces,
     unread_words,
@@ -58,6 +59,7 @@ class LogPrinter:
     summary: Summary = field(default_factory=Summary)
     _unknown: int = 0
     _nameless: int = 0
+    _late: int = 0
     _printed: int = 0
     _no_requests: int = 0
     _left_out: int = 0
@@ -79,8 +81,10 @@ class LogPrinter:
             return
         formats = self.how.formats
         place = entry.namespace, entry.pod, entry.version
-        line = read_line(*place, entry.text, entry.stamp, formats, entry.address, entry.container)
+        whose = formats, entry.address, entry.container
+        line = read_line(*place, entry.text, entry.stamp, *whose, entry.late)
         self._unknown += line.unknown
+        self._late += line.late
         if not self.how.wanted(line):
             self._left_out += 1
         else:
@@ -106,7 +110,8 @@ class LogPrinter:
             output.note(
                 f"meshtui: none of {self._left_out:,} {lines} fits {self.how.wanted.source}"
             )
-        for words in unread_words(self._unknown, self._nameless):
+        late = (late_words(self._late),) if self._late else ()
+        for words in (*late, *unread_words(self._unknown, self._nameless)):
             output.note(f"meshtui: {words}")
 
     def _sum_up(self) -> None:

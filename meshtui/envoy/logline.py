@@ -65,6 +65,9 @@ class LogLine(Record, frozen=True, gc=False):
     nameless: bool = False
     """A caller's request that may be about any service: it is counted, and not kept."""
 
+    late: bool = False
+    """Lines of other logs that are later by their times stand before it."""
+
 
 def read_line(
     namespace: str,
@@ -75,16 +78,18 @@ def read_line(
     formats: tuple[LogFormat, ...] = (),
     address: str = "",
     container: str = "",
+    late: bool = False,
 ) -> LogLine:
     """The line a proxy wrote, in one of the mesh's own `formats` or a known one; never raises.
 
     `address` is its pod's, where that is known; `container` names another one than the proxy.
     """
     if container:
-        return LogLine(namespace, pod, version, text, stamp, container=container)
+        return LogLine(namespace, pod, version, text, stamp, container=container, late=late)
     request = _request(text, formats, address)
     unknown = request is None and is_unknown_format(text, formats)
-    return LogLine(namespace, pod, version, text, stamp, request, unknown=unknown, formats=formats)
+    place = namespace, pod, version
+    return LogLine(*place, text, stamp, request, unknown=unknown, formats=formats, late=late)
 
 
 def iso_stamp(stamp: int) -> str:

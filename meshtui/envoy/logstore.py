@@ -43,6 +43,7 @@ class LogStore:
         self.nameless = 0
         """Requests of callers that came and may be about any service: none of the lines."""
 
+        self._late = 0
         self._examined = 0
         self._shown: list[int] = []
         self._gone = 0
@@ -62,6 +63,11 @@ class LogStore:
     def behind(self) -> int:
         """Lines the filter has not looked at yet."""
         return self.end - self._examined
+
+    @property
+    def late(self) -> int:
+        """Lines of those kept that came too late to stand at their time."""
+        return self._late
 
     def __len__(self) -> int:
         """Lines that are shown."""
@@ -121,6 +127,7 @@ class LogStore:
             self._make_room()
         self._lines[self.end] = line
         self._unknown += line.unknown
+        self._late += line.late
         self.end += 1
         if not line.own:
             self.marks.see(line)
@@ -145,6 +152,7 @@ class LogStore:
         gone = self._lines.pop(number)
         self._characters -= len(gone.text)
         self._unknown -= gone.unknown
+        self._late -= gone.late
         self.first = number + 1
 
     # The filter

@@ -121,6 +121,14 @@ def highlighted(pieces: Iterable[Piece], search: Search | None) -> Iterator[Piec
         at += len(text)
 
 
+def late_words(late: int) -> str:
+    """Of lines that a proxy wrote when others of their time were there already: slow requests."""
+    if not late:
+        return ""
+    lines, it = ("line", "its") if late == 1 else ("lines", "their")
+    return f"{late:,} {lines} came too late to stand at {it} time"
+
+
 def unread_words(unknown: int, nameless: int) -> list[str]:
     """What of the lines that came is not among those that are shown and counted, and why."""
     found = []

@@ -119,7 +119,7 @@ class LogEntry:
     `stamp` is when the kubelet took it, in nanoseconds since the epoch, 0 where that is not known.
     `own`: no line of the log, but what meshtui says of it; `error` is what failed. `address` is
     the pod's, empty where it is not known. `nameless`: a request of a caller whose line names
-    neither a cluster nor a host: it is counted, and not shown.
+    neither a cluster nor a host: it is counted, and not shown. `late`: later lines went before it.
     """
 
     namespace: str
@@ -132,6 +132,7 @@ class LogEntry:
     address: str = ""
     container: str = ""
     nameless: bool = False
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from meshtui.errors import NotFound, Refused, Unreachable
 from meshtui.kube.cluster import Cluster
 from meshtui.lab.logs import LogBuffer
 from meshtui.mesh.model import Pod, Service, ServiceKey
+from meshtui.operations.logs import merging
 from meshtui.operations.logs import pod_tail as podtail
 from meshtui.operations.logs import tail as tailing
 from meshtui.operations.logs.pod_tail import LogPosition, TailFrom
@@ -115,6 +116,7 @@ async def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setattr(podtail, "RETRY_S", 0.02)
     monkeypatch.setattr(podtail, "LONGEST_RETRY_S", 0.02)
     monkeypatch.setattr(tailing, "LOOK_AGAIN_S", 0.01)
+    monkeypatch.setattr(merging, "HELD_S", 0.01)
     async with running_lab() as lab:
         config = write_kubeconfig(tmp_path / "config", lab.client.url, {"token": "admin-token"})
         cluster = await Cluster.connect(kubeconfig=config, namespace="default")
@@ -133,6 +135,18 @@ async def test_what_is_there_comes_in_the_order_of_time(logs: Logs) -> None:
         ("p1", "v1", "1"), ("p1", "v1", "2"), ("p2", "v3", "3"), ("p1", "v1", "4"),
     ]  # fmt: skip
     assert logs.got[-1].stamp == int(NOW) * 10**9 + 750_000_000
+
+
+async def test_lines_stand_at_the_time_that_they_show(logs: Logs) -> None:
+    """A proxy writes them together, later, and each when its request is over."""
+    first, second, third, fourth = (
+        f'[2023-11-14T22:13:{at}Z] "GET / HTTP/1.1" 200' for at in ("18.9", "19.0", "19.5", "20.1")
+    )
+    logs.write("p1", second, fourth)
+    logs.write("p2", third, first)
+    await logs.all()
+    assert logs.texts == [first, second, third, fourth]
+    assert not any(one.late for one in logs.got)
 
 
 async def test_the_last_lines_of_each_pod(logs: Logs) -> None:

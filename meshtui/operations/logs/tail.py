@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, suppress
 from heapq import heapify, heappop, heapreplace
@@ -12,6 +13,7 @@ from meshtui.errors import MeshtuiError
 from meshtui.mesh.model import Pod, Service
 from meshtui.mesh.parse import parse_pod
 from meshtui.mesh.selector import selects
+from meshtui.operations.logs.merging import READ_AGAIN_S, TimeWindow
 from meshtui.operations.logs.pod_tail import PodTail, TailFrom
 from meshtui.operations.types import LogEntry
 
@@ -28,6 +30,7 @@ PATIENCE_S = 1.5
 """A pod whose node does not answer holds the others up for so long; its lines come later."""
 
 Pods = Callable[[], Iterable[Pod]]
+Keep = Callable[[LogEntry], LogEntry | None]
 
 
 async def tail(
@@ -36,10 +39,10 @@ async def tail(
     start: TailFrom | None = None,
     *,
     follow: bool = True,
-    keep: Callable[[LogEntry], LogEntry | None] = lambda entry: entry,
+    keep: Keep = lambda entry: entry,
 ) -> AsyncGenerator[LogEntry, None]:
-    """What each pod's access log holds, in the order of time, then, with `follow`, what comes;
-    with the logs of its other containers where `start` asks for them.
+    """What each pod's access log holds, then, with `follow`, what comes, both in the order of
+    time; with the logs of its other containers where `start` asks for them.
 
     `pods` is asked again every two seconds, so that pods that come are tailed too. What happens
     to a log, and what fails, is said as an entry of its own (`own`): a log that could not be read
@@ -50,20 +53,47 @@ async def tail(
         key: PodTail(cluster, pod, wanted, key.container) for key, pod in _logs(pods(), wanted)
     }
     logs = [reader.backlog() for reader in readers.values()]
-    failed = []
-    async with aclosing(in_order(logs, PATIENCE_S if follow else None)) as there:
-        async for entry in there:
-            if entry.error is not None:
-                failed.append(entry)
-            elif (kept := keep(entry)) is not None:
-                yield kept
+    failed: list[LogEntry] = []
+    window = TimeWindow(READ_AGAIN_S)
+    there = in_order(logs, PATIENCE_S if follow else None)
+    async with aclosing(_there(there, window, keep, failed, alone=len(logs) == 1)) as entries:
+        async for entry in entries:
+            yield entry
+    if follow:
+        window.follow(asyncio.get_running_loop().time(), time.time())
+    else:
+        for entry in window.rest():
+            yield entry
     for entry in failed:
         yield entry
     if follow:
-        async with aclosing(_following(cluster, pods, readers, wanted)) as coming:
+        async with aclosing(_following(cluster, pods, readers, wanted, window, keep)) as coming:
             async for entry in coming:
-                if (kept := keep(entry)) is not None:
-                    yield kept
+                yield entry
+
+
+async def _there(
+    entries: AsyncGenerator[LogEntry, None],
+    window: TimeWindow,
+    keep: Keep,
+    failed: list[LogEntry],
+    *,
+    alone: bool,
+) -> AsyncGenerator[LogEntry, None]:
+    """What was logged so far; the window has the last of it. Failures are put aside."""
+    newest = 0.0
+    async with aclosing(entries):
+        async for entry in entries:
+            if entry.error is not None:
+                failed.append(entry)
+            elif (kept := keep(entry)) is None:
+                continue
+            elif alone:
+                yield window.pass_by(kept)
+            else:
+                newest = max(newest, kept.stamp / 1e9)
+                for one in (*window.add(kept, newest), *window.due(newest)):
+                    yield one
 
 
 async def in_order(
@@ -114,7 +144,12 @@ def _logs(pods: Iterable[Pod], wanted: TailFrom) -> Iterator[tuple[Key, Pod]]:
 
 
 async def _following(
-    cluster: Cluster, pods: Pods, readers: dict[Key, PodTail], start: TailFrom
+    cluster: Cluster,
+    pods: Pods,
+    readers: dict[Key, PodTail],
+    start: TailFrom,
+    window: TimeWindow,
+    keep: Keep,
 ) -> AsyncGenerator[LogEntry, None]:
     queue: asyncio.Queue[LogEntry] = asyncio.Queue(QUEUED)
     tasks = {key: asyncio.create_task(r.follow(queue.put)) for key, r in readers.items()}
@@ -140,13 +175,33 @@ async def _following(
             await asyncio.sleep(LOOK_AGAIN_S)
 
     looking = asyncio.create_task(list_pods())
+    clock = asyncio.get_running_loop().time
     try:
         while True:
-            yield await queue.get()
+            entry = await _next(queue, window.due_at)
+            kept = keep(entry) if entry is not None else None
+            if kept is not None and len(readers) < 2 and not len(window):
+                yield window.pass_by(kept)
+            elif kept is not None:
+                for one in window.add(kept, clock()):
+                    yield one
+            for one in window.due(clock()):
+                yield one
     finally:
         for task in (looking, *tasks.values()):
             task.cancel()
         await asyncio.gather(looking, *tasks.values(), return_exceptions=True)
+
+
+async def _next(queue: asyncio.Queue[LogEntry], until: float | None) -> LogEntry | None:
+    """The next line that comes; None where the time has come for one that is held."""
+    with suppress(asyncio.QueueEmpty):
+        return queue.get_nowait()
+    try:
+        async with asyncio.timeout_at(until):
+            return await queue.get()
+    except TimeoutError:
+        return None
 
 
 async def keep_up(cluster: Cluster, services: Sequence[Service], pods: list[Pod]) -> None:

@@ -56,7 +56,8 @@ def read(entry: LogEntry, formats: tuple[LogFormat, ...] = ()) -> LogLine:
     place = entry.namespace, entry.pod, entry.version
     if entry.nameless:
         return LogLine(*place, entry.text, entry.stamp, nameless=True)
-    return read_line(*place, entry.text, entry.stamp, formats, entry.address, entry.container)
+    whose = formats, entry.address, entry.container
+    return read_line(*place, entry.text, entry.stamp, *whose, entry.late)
 
 
 async def in_batches(

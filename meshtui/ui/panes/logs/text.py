@@ -7,7 +7,14 @@ from collections.abc import Iterable
 from meshtui.envoy.logline import LogLine
 from meshtui.envoy.logstore import LogStore
 from meshtui.envoy.logsummary import Summary
-from meshtui.envoy.logview import Piece, code_pieces, flag_pieces, path_pieces, unread_words
+from meshtui.envoy.logview import (
+    Piece,
+    code_pieces,
+    flag_pieces,
+    late_words,
+    path_pieces,
+    unread_words,
+)
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.quantity import human_duration, number_of
 from meshtui.mesh.text import clean
@@ -83,9 +90,10 @@ def _unknown(store: LogStore) -> Iterable[Span]:
 
 
 def _dropped(store: LogStore) -> Iterable[Span]:
-    if not store.first:
-        return ()
-    return (Span(f"│ {store.first:,} older lines dropped", "draft"),)
+    if store.late:
+        yield Span(f"│ {late_words(store.late)} ", "muted")
+    if store.first:
+        yield Span(f"│ {store.first:,} older lines dropped", "draft")
 
 
 def start_words(start: TailFrom) -> str:
