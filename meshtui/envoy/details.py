@@ -46,6 +46,8 @@ _MEANINGS: Mapping[str, str] = {
     "path_normalization_failed": "The path could not be brought into its normal form.",
     "upgrade_failed": "An upgrade was asked for that is not allowed.",
     "internal_redirect": "The answer was followed to another place.",
+    "http2.remote_reset": "The caller took its request back: its deadline is over, or it cancels.",
+    "http2.violation.of.messaging.rule": "What the caller sent is not valid HTTP/2.",
     "http1.codec_error": "What the caller sent is not valid HTTP/1.1.",
     "filter_chain_not_found": "No filter chain of the listener takes this connection.",
 }

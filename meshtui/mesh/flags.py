@@ -80,11 +80,28 @@ _TABLE = (
         reached=True,
     ),
     Flag(
+        "UMSDR",
+        "longest time of a stream",
+        "The stream to the pod lasted longer than it may, whatever came of it: 504, or 200.",
+        "the cluster's max_stream_duration (an EnvoyFilter), and the version's latency",
+        ("504", "200"),
+        reached=True,
+    ),
+    Flag(
         "DC",
         "downstream closed",
         "The caller hung up before the answer was whole; so ends every WebSocket, too (101).",
         "the caller's own timeout, and the version's latency",
         ("0", "200", "101"),
+        reached=True,
+    ),
+    Flag(
+        "DR",
+        "downstream reset",
+        "The caller took its HTTP/2 request back before the answer was whole: a gRPC caller whose "
+        "deadline is over or that cancels.",
+        "the caller's own deadline, and the version's latency",
+        ("0", "200"),
         reached=True,
     ),
     Flag(
@@ -145,7 +162,7 @@ _TABLE = (
         "downstream protocol error",
         "The caller's request was not valid HTTP.",
         "the port's protocol name (http-, grpc-, tcp-) and the caller",
-        ("400",),
+        ("400", "0"),
     ),
     Flag(
         "UPE",

@@ -18,7 +18,7 @@ BUCKETS = "istio_request_duration_milliseconds_bucket"
 SOURCE, DESTINATION, WAYPOINT = "source", "destination", "waypoint"
 REPORTERS = (SOURCE, DESTINATION, WAYPOINT)
 
-_CUT_OFF = frozenset({"UT", "UPE", "UC", "UR", "LR", "SI"})
+_CUT_OFF = frozenset({"UT", "UPE", "UC", "UR", "LR", "SI", "UMSDR"})
 _REFUSED = frozenset({"UAEX", "RL", "NR", "FI"})
 """External authorization, rate limits, no route, injected aborts. Envoy's RBAC and JWT filters set
 no flag: what they refuse looks to telemetry as an answer of the service; see `metrics.denied`."""
@@ -31,7 +31,7 @@ class Answered(NamedTuple):
     """How requests ended.
 
     `failed`: an HTTP 5xx, no response at all (code 0), or a gRPC status other than OK.
-    `cut_off`: an answer that began well and was never finished. The caller's hanging up (DC) is
+    `cut_off`: an answer that began well and was never finished. The caller's hanging up (DC, DR) is
     none: so ends every WebSocket, and every stream that is read as long as it is wanted.
     `refused`: a 4xx that a proxy gave in place of the service.
     `grpc` is empty of what is no gRPC; `flags` are one by one.

@@ -68,9 +68,10 @@ _BY_FLAG: Mapping[str, Callable[[VersionScope, str], Words]] = {
     "DI": lambda scope, _: faults.delayed(scope),
     "RL": rules.limited,
     "DC": rules.gave_up,
+    "DR": rules.gave_up,
 }
 
-_BY_SERVER = ("UF", "URX", "UC", "NR", "RL", "DC")
+_BY_SERVER = ("UF", "URX", "UC", "NR", "RL", "DC", "DR")
 """Flags that have an explanation of their own on the server's side."""
 
 _OF_EACH_SIDE = ("UF", "URX", "NR", "RL")

@@ -15,7 +15,7 @@ from meshtui.diagnosis.explain.scope import VersionScope, routes_of, titled
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.view import DELAYED
 
-HUNG_UP = "DC"
+HUNG_UP = ("DC", "DR")
 RETRIED = "URX"
 """Says that there were no more tries: the last one's answer may be the version's own."""
 
@@ -74,8 +74,9 @@ def _failures(scope: VersionScope, signals: Signals) -> Mapping[str, float]:
 
 
 def _own_ratio(server: Signals) -> float:
-    """The part that the server failed. Of a calling proxy that hung up (DC) it is not the cause."""
-    failed = (server.error_ratio or 0.0) * server.requests - server.flags.get(HUNG_UP, 0.0)
+    """The part that the server failed. Of a calling proxy that hung up it is not the cause."""
+    hung_up = sum(server.flags.get(flag, 0.0) for flag in HUNG_UP)
+    failed = (server.error_ratio or 0.0) * server.requests - hung_up
     return max(failed, 0.0) / server.requests if server.requests else 0.0
 
 

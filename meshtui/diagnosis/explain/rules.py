@@ -208,7 +208,7 @@ def _limit(limit: RateLimit) -> str:
 
 
 def gave_up(scope: VersionScope, side: str) -> Words:
-    """DC: whoever asked did not wait. On the server's side that is the calling proxy."""
+    """DC, DR: whoever asked did not wait. On the server's side that is the calling proxy."""
     slow = _slow_lines(scope)
     if side == SERVER:
         waits = [
