@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from meshtui import __version__
@@ -13,7 +13,7 @@ from meshtui.cli.argument_types import prometheus
 from meshtui.errors import Exit, Usage
 from meshtui.verbs import VERBS, Parameter, Verb
 from meshtui.verbs.change_verbs import HOW
-from meshtui.verbs.everywhere import EVERYWHERE, SCREEN_ONLY, WITHOUT_COMMAND
+from meshtui.verbs.everywhere import EVERYWHERE, SCREEN_EXAMPLES, SCREEN_ONLY, WITHOUT_COMMAND
 from meshtui.verbs.verb import CANARY, CHANGES, LAB
 
 Run = Callable[[argparse.Namespace], Any]
@@ -122,6 +122,8 @@ def build_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="meshtui",
         description="A terminal cockpit for a live Istio mesh. Without a command: the screen.",
+        epilog=_examples(SCREEN_EXAMPLES),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[_everywhere(), _of_the_screen(), _parent("without a command", WITHOUT_COMMAND)],
     )
     parser.words = words or ()
@@ -180,12 +182,13 @@ def _add_verb(
         name or verb.name,
         help=_escaped(verb.sentence),
         description=verb.sentence,
-        epilog="\n\n".join(filter(None, (_examples(verb), _language(verb)))),
+        epilog="\n\n".join(filter(None, (_examples(verb.lines), _language(verb)))),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=parents,
     )
     if verb.needs:
-        parser.add_argument(verb.needs, help=f"a {verb.needs}, as in reviews or reviews.NAMESPACE")
+        words = f"a {verb.needs}, as in reviews or reviews.NAMESPACE"
+        parser.add_argument(verb.needs, metavar=verb.needs.upper(), help=words)
     for parameter in verb.parameters:
         _add_parameter(parser, parameter, off=bool(verb.off))
     if verb.off:
@@ -198,8 +201,7 @@ def _add_verb(
 
 
 def _add_parameter(parser: Any, parameter: Parameter, *, off: bool = False) -> None:
-    default = f" (default {parameter.default_text})" if parameter.default_text else ""
-    options: dict[str, Any] = {"help": _escaped(f"{parameter.help}{default}")}
+    options: dict[str, Any] = {"help": _escaped(parameter.told)}
     if parameter.kind is None:
         options |= {"action": "store_true"}
     else:
@@ -234,12 +236,8 @@ def _reader(parameter: Parameter, *, off: bool) -> Callable[[str], Any]:
     return read
 
 
-def _examples(verb: Verb) -> str:
-    name = f"{verb.name} reviews" if verb.needs == "service" else verb.name
-    lines = [
-        f"  meshtui {name} {example.words}".rstrip() + f"\n      {example.does}"
-        for example in verb.examples
-    ]
+def _examples(examples: Iterable[tuple[str, str]]) -> str:
+    lines = [f"  {line}\n      {does}" for line, does in examples]
     return "\n".join(["examples:", *lines]) if lines else ""
 
 
@@ -288,7 +286,7 @@ def _parent(title: str, parameters: Sequence[Parameter]) -> argparse.ArgumentPar
 
 def _add_global(group: Any, parameter: Parameter) -> None:
     """Without a default: what stands before the command is not overridden by what stands after."""
-    options: dict[str, Any] = {"help": _escaped(parameter.help), "dest": parameter.attribute}
+    options: dict[str, Any] = {"help": _escaped(parameter.told), "dest": parameter.attribute}
     if parameter.kind is None:
         options |= {"action": "store_true"}
     elif parameter.choices:

@@ -87,7 +87,7 @@ HOLD = Verb(
     needs="service",
     examples=(
         Example("", "Until `canary resume`; where it fails meanwhile, that is said."),
-        Example("-n shop", "Of another namespace's service."),
+        Example("-n default", "Of another namespace's service."),
     ),
 )
 RESUME = Verb(

@@ -96,7 +96,8 @@ UNDO = Verb(
     line=True,
     examples=(
         Example("", "The last change that stands."),
-        Example("3f2a9c --dry-run", "One change of `meshtui journal`, as a diff."),
+        Example("--dry-run", "The same as a diff; nothing is written."),
+        Example("20260314-031502-3f2a", "One change, as `meshtui journal` names it."),
     ),
 )
 
@@ -200,7 +201,7 @@ TIMEOUT = Verb(
     line=True,
     examples=(
         Example(
-            "10s --retries 3 --per-try 3s --retry-on 5xx", "10 s in all, three retries of 3 s each."
+            "10s --retries 3 --per-try 2s --retry-on 5xx", "10 s in all, three retries of 2 s each."
         ),
         Example("--off", "No timeout and no retry policy of the rule's own."),
     ),
@@ -284,7 +285,7 @@ EDIT = Verb(
     line=True,
     examples=(
         Example("dr/reviews", "The DestinationRule reviews, diffed before it is written."),
-        Example("vs/reviews -n shop", "The VirtualService of another namespace."),
+        Example("vs/reviews -n default", "The VirtualService of a namespace."),
     ),
 )
 

@@ -14,9 +14,15 @@ SCREEN_ONLY = (
 WITHOUT_COMMAND = (
     Parameter("check", "no screen: one line for each thing that is wrong, then exit", None),
     Parameter("snapshot", "no screen: one frame of it into a file", FREE, "FILE.svg|FILE.txt"),
-    Parameter("size", "of that frame, in cells (160x48)", FREE, "WxH"),
+    Parameter("size", "of that frame, in cells", FREE, "WxH", default_text="160x48"),
 )
 """What `meshtui` without a command can do in place of opening the screen."""
+
+SCREEN_EXAMPLES = (
+    ("meshtui demo", "A small real mesh on this machine, and the screen on it."),
+    ("meshtui --read-only -n default", "The screen on the services of a namespace; no writes."),
+    ("meshtui --check", "A line for each thing that is wrong."),
+)
 
 EVERYWHERE = (
     Parameter("kubeconfig", "another kubeconfig", FREE, "FILE"),
@@ -25,7 +31,13 @@ EVERYWHERE = (
     ),
     Parameter("namespace", "the services of this namespace", FREE, "NS", short="n"),
     Parameter("all-namespaces", "the services of all namespaces", None, short="A"),
-    Parameter("prometheus", "where golden signals come from", TEXT, "URL|auto|none"),
+    Parameter(
+        "prometheus",
+        "where golden signals come from",
+        TEXT,
+        "URL|auto|none",
+        default_text="auto",
+    ),
     Parameter(
         "prometheus-match",
         "only these series, as one Prometheus may have several clusters'; repeatable",
@@ -43,6 +55,12 @@ EVERYWHERE = (
     Parameter("prometheus-token-file", "a file with a bearer token", TEXT, "FILE"),
     Parameter("prometheus-basic-file", "a file with user:password", TEXT, "FILE"),
     Parameter("read-only", "refuse every write", None),
-    Parameter("output", "how it is printed", choices=("table", "json", "yaml"), short="o"),
+    Parameter(
+        "output",
+        "how it is printed",
+        choices=("table", "json", "yaml"),
+        short="o",
+        default_text="table",
+    ),
     Parameter("rule", "which rule of the VirtualService", FREE, "NAME|INDEX"),
 )

@@ -72,29 +72,20 @@ def _verb(verb: Verb) -> Iterator[str]:
     if verb.off:
         yield from _items([("--off", verb.off)])
     yield from _items(verb.language)
-    for example in verb.examples:
-        name = f"{verb.name} reviews" if verb.needs == "service" else verb.name
-        yield from (".PP", _text(example.does), ".RS", ".nf")
-        yield from (_text(f"meshtui {name} {example.words}".rstrip()), ".fi", ".RE")
+    for line, does in verb.lines:
+        yield from (".PP", _text(does), ".RS", ".nf", _text(line), ".fi", ".RE")
 
 
 def _parameters(parameters: Iterable[Parameter]) -> list[str]:
-    return _items((_name(one), _meaning(one)) for one in parameters)
+    return _items((_name(one), one.told) for one in parameters)
 
 
 def _name(parameter: Parameter) -> str:
-    value = parameter.shown if parameter.kind else ""
     if parameter.positional:
-        return value or "|".join(parameter.choices) or parameter.name.upper()
+        return parameter.placeholder or "|".join(parameter.choices) or parameter.name.upper()
+    value = parameter.shown if parameter.kind else ""
     short = f"-{parameter.short}, " if parameter.short else ""
     return f"{short}--{parameter.name} {value}".rstrip()
-
-
-def _meaning(parameter: Parameter) -> str:
-    several = "|".join(parameter.choices) if len(parameter.choices) > 4 else ""
-    notes = [several, f"default {parameter.default_text}" if parameter.default_text else ""]
-    more = "; ".join(filter(None, notes))
-    return f"{parameter.help}{f' ({more})' if more else ''}"
 
 
 def _items(pairs: Iterable[tuple[str, str]]) -> list[str]:

@@ -47,7 +47,7 @@ LOGS = Verb(
     (
         Parameter("version", "only the pods of this version", placeholder="V", default=""),
         Parameter("follow", "go on with what comes", None, short="f", default=False),
-        Parameter("tail", "lines of each pod (200)", COUNT, "N"),
+        Parameter("tail", "lines of each pod", COUNT, "N", default_text="200"),
         Parameter("since", "not older than this", DURATION, "15m"),
         Parameter("previous", "of the proxies before a restart", None, default=False),
         Parameter("callers", "with what its callers' proxies say of it", None, default=False),
@@ -256,7 +256,7 @@ ANALYZE = Verb(
     own_words=True,
     examples=(
         Example("-A", "The whole mesh."),
-        Example("-n shop -o json", "One namespace, as JSON with `counts` by severity."),
+        Example("-n default -o json", "One namespace, as JSON with `counts` by severity."),
     ),
 )
 
@@ -295,7 +295,7 @@ DOCTOR = Verb(
     "what works and what is overdue",
     examples=(
         Example("", "Rights, telemetry, proxies, limits."),
-        Example("--context prod -o json", "Another context, as JSON with what to do."),
+        Example("-o json", "The same as JSON, with what to do."),
     ),
 )
 
@@ -332,7 +332,7 @@ MAN = Verb(
     "the manual page, for man",
     examples=(
         Example("| man -l -", "To read it."),
-        Example("> ~/.local/share/man/man1/meshtui.1", "For `man meshtui`."),
+        Example("> meshtui.1", "For `man ./meshtui.1`, or for a folder of `manpath`."),
     ),
 )
 

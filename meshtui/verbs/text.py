@@ -65,7 +65,7 @@ def markdown(verbs: Iterable[Verb] = VERBS) -> str:
 def everywhere() -> str:
     """The README's table of the options that every command takes."""
     rows = ["| option | what it does |", "|---|---|"]
-    rows += [f"| `{_escaped(_global(p))}` | {_escaped(p.help)} |" for p in EVERYWHERE]
+    rows += [f"| `{_escaped(_global(p))}` | {_escaped(p.told)} |" for p in EVERYWHERE]
     return "\n".join(rows)
 
 

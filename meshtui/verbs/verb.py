@@ -75,6 +75,15 @@ class Parameter:
             return "|".join(self.choices)
         return self.placeholder or (self.kind.example if self.kind else "")
 
+    @property
+    def told(self) -> str:
+        """Its help with its default, which is never taken for the example beside its name."""
+        value = bool(self.kind) and not self.positional and not self.required and not self.choices
+        like_a_value = value and any(map(str.isdigit, self.shown))
+        none = "no default" if like_a_value else ""
+        note = f"default {self.default_text}" if self.default_text else none
+        return f"{self.help} ({note})" if note else self.help
+
     def parse(self, text: str) -> Any:
         """The value that `text` means. Raises `Usage`."""
         if self.choices and text not in self.choices:
@@ -120,6 +129,12 @@ class Verb:
     """What follows it after `:` is read by the part of the screen that it is for."""
 
     aliases: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[tuple[str, str], ...]:
+        """The examples as they are typed in a shell, each with what it does."""
+        name = f"{self.name} reviews" if self.needs == "service" else self.name
+        return tuple((f"meshtui {name} {one.words}".rstrip(), one.does) for one in self.examples)
 
     def parameter(self, attribute: str) -> Parameter:
         """The parameter with this key. Raises `KeyError`."""

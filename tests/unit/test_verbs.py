@@ -17,6 +17,7 @@ from meshtui.errors import Usage
 from meshtui.ui.dialogs.forms import request_from
 from meshtui.ui.main.commands import parse_command
 from meshtui.verbs import BY_NAME, VERBS, Verb, named_after_colon
+from meshtui.verbs.everywhere import SCREEN_EXAMPLES
 from meshtui.verbs.line_values import parse_words
 from meshtui.verbs.man import man_page
 from meshtui.verbs.text import line_usage, markdown, usage
@@ -204,6 +205,40 @@ def test_verbs_after_the_colon_are_found_by_name() -> None:
     assert "max-connections N" in line_usage(BY_NAME["breaker"])
     assert usage(BY_NAME["undo"]) == "undo [CHANGE]"
     assert markdown().count("\n") > 20
+
+
+def test_what_an_example_names_is_in_the_demo() -> None:
+    lines = [line for verb in VERBS if verb.command for line, _ in verb.lines]
+    assert {one[1] for line in lines for one in re.findall(r"( -n )(\S+)", line)} <= {"default"}
+    assert not [line for line in lines if "--context" in line or "/.local" in line]
+
+
+def test_no_example_asks_for_more_tries_than_its_time_has_room_for() -> None:
+    for example in BY_NAME["timeout"].examples:
+        found = re.match(r"(\d+)s --retries (\d) --per-try (\d)s", example.words)
+        assert not found or (int(found[2]) + 1) * int(found[3]) <= int(found[1])
+
+
+def test_a_default_is_told_from_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["logs", "--help"])
+    help_text = " ".join(capsys.readouterr().out.split())
+    assert "--tail N lines of each pod (default 200)" in help_text
+    assert "--since 15m not older than this (no default)" in help_text
+    for verb in VERBS:
+        for one in verb.parameters if verb.command else ():
+            value = one.kind and not one.positional and not one.required and not one.choices
+            if value and any(map(str.isdigit, one.shown)):
+                assert one.told.endswith(")") and "default" in one.told, (verb.name, one.name)
+
+
+def test_the_help_of_the_program_has_examples_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        build_parser(["--help"]).parse_args(["--help"])
+    said = capsys.readouterr().out
+    for line, does in SCREEN_EXAMPLES:
+        assert f"  {line}\n      {does}\n" in said
+        build_parser().parse_args(line.split()[1:])
 
 
 def test_every_command_has_two_examples_that_differ() -> None:
