@@ -18,7 +18,7 @@ from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding
 from textual.content import Content
 from textual.driver import Driver
-from textual.events import Event, Key
+from textual.events import DescendantFocus, Event, Key
 from textual.filter import LineFilter, Monochrome
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
@@ -84,6 +84,7 @@ class MeshtuiApp(App[int]):
         """`problems` are told as soon as the screen is there, `welcome` below the table;
         `theme_at` is where that theme is set."""
         super().__init__()
+        self.animation_level = "none"
         self.cockpit = cockpit
         self._badges = badges
         self.mouse = mouse
@@ -155,6 +156,13 @@ class MeshtuiApp(App[int]):
 
     async def _on_key(self, event: Key) -> None:
         self._keys.untaken(event)
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """No cursor blinks: over a slow line each blink is bytes that say nothing."""
+        from textual.widgets import Input
+
+        if isinstance(event.widget, Input):
+            event.widget.cursor_blink = False
 
     def _read_key(self, key: str, character: str | None) -> None:
         self.post_message(Key(key, character).set_sender(self))
