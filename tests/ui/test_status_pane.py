@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from meshtui.diagnosis.proxy_sync import SyncFacts, proxy_rows
+from meshtui.diagnosis.proxy_sync import ProxyAnswer, SyncFacts, proxy_rows
 from meshtui.errors import Unreachable
 from meshtui.operations.look.proxy_sync import Istiod, MeshSync
 from meshtui.ui.panes.statustext import MOST_ROWS, status_lines, summary
@@ -123,3 +123,18 @@ def test_of_a_large_mesh_the_worst_are_shown_and_a_text_finds_the_others() -> No
     found = MeshSync(NOW, proxy_rows([*pods, *PODS], facts, NOW))
     assert "… 11 more" in status_lines(found, "", 100)[-1][0].text
     assert "more" not in status_lines(found, "p-40", 100)[-1][0].text
+
+
+def test_why_nothing_is_known_of_several_is_said_once() -> None:
+    answers = {place: ProxyAnswer(trouble="no way") for place in (WELL, STOPPED)}
+    answers[DOOR] = ProxyAnswer(trouble="it hangs")
+    pods = [proxy(place) for place in (WELL, STOPPED, DOOR)]
+    found = MeshSync(
+        NOW, proxy_rows(pods, SyncFacts(istiod_trouble="closed", answers=answers), NOW)
+    )
+    text = ["".join(piece.text for piece in line) for line in status_lines(found, "", 100)]
+    assert text[0] == "▲ 2 proxies: no way"
+    assert sum("no way" in line for line in text) == 1
+    assert "  └ it hangs" in text
+    alone = ["".join(piece.text for piece in line) for line in status_lines(found, WELL[1], 100)]
+    assert "  └ no way" in alone

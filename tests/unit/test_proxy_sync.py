@@ -40,6 +40,7 @@ from meshtui.mesh.syncz import ERROR, NOT_SENT, STALE, SYNCED, ProxySync, newest
 from meshtui.operations.look import proxy_sync
 from meshtui.operations.look.proxy_counters import Counters
 from meshtui.operations.look.proxy_status import (
+    NO_WAY,
     answer_of,
     parse_scraped,
     read_answers,
@@ -446,6 +447,16 @@ async def test_who_may_only_get_pods_by_the_pod_proxy_still_learns_that_they_are
         f"{WELL[1]}:15020/proxy/stats/prometheus",
         f"{WELL[1]}:15090/proxy/stats/prometheus",
     ]
+
+
+async def test_who_may_only_read_pods_is_told_the_least_that_is_missing_once_for_all() -> None:
+    class Closed(Guarded):
+        async def get_text(self, path: str, *_: Any, **__: Any) -> str:
+            raise NotAllowed("no")
+
+    pods = [proxy(WELL), proxy(STOPPED)]
+    found = await read_answers(Closed(), pods, 2)  # type: ignore[arg-type]
+    assert {one.trouble for one in found.values()} == {NO_WAY}
 
 
 # The command

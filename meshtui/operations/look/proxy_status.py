@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from meshtui.diagnosis.proxy_sync import ProxyAnswer
-from meshtui.errors import MeshtuiError
+from meshtui.errors import MeshtuiError, NotAllowed
 from meshtui.mesh.model import Pod
 from meshtui.metrics.exposition import is_exposition, points, read_labels
 from meshtui.metrics.scrape import AGENT_PORT, ENVOY_PORT
@@ -16,6 +16,12 @@ from meshtui.operations.look.proxy_counters import Counters, counters_of
 
 if TYPE_CHECKING:
     from meshtui.kube.cluster import Cluster
+
+NO_WAY = (
+    "no way to ask it is allowed: get on pods/proxy is enough; get and create on "
+    "pods/portforward, or on pods/exec, tell more"
+)
+"""Of every proxy in the same words, so that they are said once."""
 
 _CONCURRENCY = 8
 _TIMEOUT_S = 5.0
@@ -80,16 +86,20 @@ _QUERY = {"filter": r"xds-grpc.*upstream_rq_active|[cl]ds\.update_rejected"}
 
 async def _scraped(cluster: Cluster, one: Counters) -> ProxyAnswer:
     """The agent's port, then Envoy's own; why not, where neither answers."""
-    pod = one.pod
+    pod, allowed = one.pod, False
     for port in (AGENT_PORT, ENVOY_PORT):
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}:{port}/proxy/stats/prometheus"
         try:
             text = await cluster.get_text(path, _QUERY, timeout=_TIMEOUT_S)
-        except MeshtuiError:
+        except NotAllowed:
             continue
+        except MeshtuiError:
+            allowed = True
+            continue
+        allowed = True
         if is_exposition(text):
             return parse_scraped(text)
-    return ProxyAnswer(trouble=one.trouble)
+    return ProxyAnswer(trouble=one.trouble if allowed else NO_WAY)
 
 
 def parse_scraped(text: str) -> ProxyAnswer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from meshtui.diagnosis.proxy_sync import (
@@ -10,6 +11,7 @@ from meshtui.diagnosis.proxy_sync import (
     NOT_CONNECTED,
     REFUSES,
     STATES,
+    UNKNOWN,
     ProxyRow,
     counts_of,
     row_lines,
@@ -41,9 +43,11 @@ _MARKS = {REFUSES: "✖", NOT_CONNECTED: "✖", BEHIND: "▲", IN_SYNC: "●"}
 def status_lines(found: MeshSync, text: str, width: int) -> list[Line]:
     """A line for each proxy whose line holds `text`, the worst first, below it what is wrong."""
     lines: list[Line] = []
-    for words in (*found.unread, *filter(None, [found.unsaid])):
-        lines += [*wrapped(f"▲ {words}", width, "warning"), BLANK]
     rows = shown_rows(found, text)
+    shared = _shared(rows)
+    above = (f"{number} proxies: {words}" for words, number in shared.items())
+    for words in (*found.unread, *filter(None, [found.unsaid]), *above):
+        lines += [*wrapped(f"▲ {words}", width, "warning"), BLANK]
     if not rows:
         return [*lines, (Span(f"no proxy with {text!r}" if text else "no proxy", "muted"),)]
     rows, more = rows[:MOST_ROWS], len(rows) - MOST_ROWS
@@ -54,13 +58,19 @@ def status_lines(found: MeshSync, text: str, width: int) -> list[Line]:
     for row, own in zip(rows, cells, strict=True):
         lines.append(_line(own, widths))
         role = "failing" if row.state == REFUSES else "warning"
-        for words in row_lines(row, found.time):
+        for words in (one for one in row_lines(row, found.time) if one not in shared):
             lines += wrapped(words, width, role if row.in_sync is not True else "muted", "  └ ")
     if more > 0:
         lines.append(
             (Span(f"… {more} more, none of them worse: / and a text shows others", "muted"),)
         )
     return lines
+
+
+def _shared(rows: Sequence[ProxyRow]) -> dict[str, int]:
+    """Why several are not known, where it is the same for all of these: how many they are."""
+    counted = Counter(row.why for row in rows if row.state == UNKNOWN and row.why)
+    return {words: number for words, number in counted.items() if number > 1}
 
 
 def shown_rows(found: MeshSync, text: str) -> list[ProxyRow]:
