@@ -19,6 +19,7 @@ from meshtui.metrics.source import (
     HourSource,
     MetricsSource,
     PastSource,
+    ShownSource,
 )
 
 LOOK_EVERY_S = 30.0
@@ -80,6 +81,13 @@ class AutoSource:
         """For the fallback: what is preferred knows all services at once."""
         if isinstance(self._fallback, FocusedSource):
             self._fallback.focus(about)
+
+    def show(
+        self, shown: frozenset[ServiceKey], listed: frozenset[ServiceKey] | None = None
+    ) -> None:
+        """For the fallback, too."""
+        if isinstance(self._fallback, ShownSource):
+            self._fallback.show(shown, listed)
 
     @property
     def chosen(self) -> MetricsSource:

@@ -46,6 +46,20 @@ class FocusedSource(Protocol):
 
 
 @runtime_checkable
+class ShownSource(Protocol):
+    """A source that need not read all of a mesh as often as what somebody looks at."""
+
+    def show(
+        self, shown: frozenset[ServiceKey], listed: frozenset[ServiceKey] | None = None
+    ) -> None:
+        """From now on these services are read in each sample, where that is a choice.
+
+        Of others than `listed` nothing need be read; None: of all the rest, by and by.
+        """
+        ...
+
+
+@runtime_checkable
 class PastSource(Protocol):
     """A source that remembers what it counted before anybody asked."""
 

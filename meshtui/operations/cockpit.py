@@ -82,6 +82,13 @@ class Cockpit(Protocol):
         """The row that the cursor is on: of several clusters it says which one is meant."""
         ...
 
+    def show(self, shown: frozenset[ServiceKey], listed: frozenset[ServiceKey] | None) -> None:
+        """The services whose numbers are on screen: in a large mesh these are read first.
+
+        `listed` are all that a filter lets through, None where there is none. Never raises.
+        """
+        ...
+
     def snapshots(self) -> AsyncIterator[Snapshot]:
         """A snapshot at once, at each tick and soon after each change in the cluster."""
         ...

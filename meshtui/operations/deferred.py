@@ -123,6 +123,10 @@ class DeferredCockpit:
         if self._live is not None:
             self._live.look_at(service)
 
+    def show(self, shown: frozenset[ServiceKey], listed: frozenset[ServiceKey] | None) -> None:
+        if self._live is not None:
+            self._live.show(shown, listed)
+
     def ask_again(self) -> None:
         if self._live is not None:
             self._live.ask_again()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -94,6 +96,8 @@ class LiveCockpit:
         self._reads: Reads | None = None
         self._last: tuple[tuple[int, int], Ref | None] | None = None
         self._shifted: dict[ServiceKey, float] = {}
+        self._loads: Counter[ServiceKey] = Counter()
+        self._looked_at: tuple[frozenset[ServiceKey], frozenset[ServiceKey] | None] | None = None
         self._seen = SampleHistory()
         self._events = Events()
         self._history: ChartHistory | None = None
@@ -179,6 +183,7 @@ class LiveCockpit:
         self._options = options
         self.read_only = self._options.read_only
         self._shifted.clear()
+        self._looked_at = None
         self._seen = SampleHistory()
         self._events.forget()
         self._notices = ()
@@ -187,6 +192,24 @@ class LiveCockpit:
 
     def look_at(self, service: ServiceKey | None) -> None:
         """There is one cluster."""
+
+    def show(self, shown: frozenset[ServiceKey], listed: frozenset[ServiceKey] | None) -> None:
+        self._looked_at = shown, listed
+        self._tell_source()
+
+    def _tell_source(self) -> None:
+        """What goes on is measured as often as what is looked at: loads, canaries, and shifts whose
+        share is to be told."""
+        from meshtui.metrics.source import ShownSource
+
+        if self._looked_at is None or self._session is None:
+            return
+        if isinstance(self._source, ShownSource):
+            shown, listed = self._looked_at
+            since = self._telemetry.sample.since if self._telemetry.sample else 0.0
+            shifted = {key for key, at in self._shifted.items() if at > since}
+            canaries = {run.service for run in self.unfinished_canaries()}
+            self._source.show(shown.union(shifted, canaries, self._loads), listed)
 
     def clusters_with(self, service: ServiceKey) -> tuple[str, ...]:
         return ()
@@ -233,6 +256,7 @@ class LiveCockpit:
 
     async def _watch(self) -> None:
         while True:
+            self._tell_source()
             if await self._feed.changed(self._options.config.tick_s):
                 await asyncio.sleep(SETTLE_S)
                 await self._read_feed()
@@ -455,8 +479,16 @@ class LiveCockpit:
     async def prepare_load(self, question: Question, plan: LoadPlan) -> ReadyLoad:
         return await self._reading.prepare_load(question, plan)
 
-    def load(self, ready: ReadyLoad, stop: asyncio.Event) -> AsyncGenerator[LoadState, None]:
-        return self._reading.load(ready, stop)
+    async def load(self, ready: ReadyLoad, stop: asyncio.Event) -> AsyncGenerator[LoadState, None]:
+        key = ready.service.key
+        self._loads[key] += 1
+        self._tell_source()
+        try:
+            async with aclosing(self._reading.load(ready, stop)) as states:
+                async for state in states:
+                    yield state
+        finally:
+            self._loads -= Counter((key,))
 
     async def canary(self, service: ServiceKey) -> CanaryRun:
         return await self._reading.canary(service)

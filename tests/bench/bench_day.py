@@ -29,7 +29,8 @@ from meshtui.mesh.parsed import ParsedObjects
 from meshtui.mesh.structure import Structure
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.metrics.sample_history import SampleHistory
-from meshtui.metrics.sidecars import Limits, SidecarSource
+from meshtui.metrics.sidecar_reader import Limits
+from meshtui.metrics.sidecars import SidecarSource
 from meshtui.operations.look.events import Events
 from meshtui.operations.types import FeedHealth, Snapshot
 from meshtui.ui.app import MeshtuiApp

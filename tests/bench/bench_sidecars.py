@@ -7,7 +7,8 @@ import resource
 import time
 
 from meshtui.mesh.model import Mesh, Pod
-from meshtui.metrics.sidecars import Limits, SidecarSource
+from meshtui.metrics.sidecar_reader import Limits
+from meshtui.metrics.sidecars import SidecarSource
 
 PODS, SERIES, TICKS = 1000, 30, 6
 OTHERS = "x" * 500

@@ -30,7 +30,8 @@ from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
 from meshtui.metrics import choose, prometheus_timing
 from meshtui.metrics.auto import AutoSource
-from meshtui.metrics.sidecars import Limits, SidecarSource
+from meshtui.metrics.sidecar_reader import Limits
+from meshtui.metrics.sidecars import SidecarSource
 from meshtui.metrics.source import MetricsSource
 from meshtui.operations.look.telemetry import calls_of
 from tests.lab import prometheus as server

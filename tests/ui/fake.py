@@ -148,6 +148,7 @@ class FakeCockpit:
         self.mesh_override: Mesh | None = None
         self.logs: asyncio.Queue[LogEntry] = asyncio.Queue()
         self.tailed: list[ServiceKey] = []
+        self.shown: list[tuple[frozenset[ServiceKey], frozenset[ServiceKey] | None]] = []
         self.tailed_from: list[TailFrom] = []
         self._inverse: list[Plan] = []
         self._queue: asyncio.Queue[Snapshot | MeshtuiError] = asyncio.Queue()
@@ -200,6 +201,9 @@ class FakeCockpit:
 
     def look_at(self, service: ServiceKey | None) -> None:
         self.looked_at = service
+
+    def show(self, shown: frozenset[ServiceKey], listed: frozenset[ServiceKey] | None) -> None:
+        self.shown.append((shown, listed))
 
     def ask_again(self) -> None:
         self.asked_again += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from functools import cache
 from typing import Any
@@ -17,11 +16,13 @@ from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import service_views
 from meshtui.metrics.focus import FEW, services_about
-from meshtui.metrics.sidecars import Limits, SidecarSource
+from meshtui.metrics.sidecar_reader import Limits
+from meshtui.metrics.sidecars import SidecarSource
 
 SERVICES, PODS = 34, 3
 NUMBER = 22
 CALLER = (NUMBER - 1) // 3
+DEADLINE_S = 20.0
 KEY = ServiceKey(namespace(NUMBER), f"service-{NUMBER}")
 
 
@@ -53,22 +54,21 @@ class Sidecars:
         )
         self.asked: Counter[str] = Counter()
         self.most: int | None = None
-        self._left = 0
+        self._left = -1
         self.mesh, self._proxies = synthetic()
 
     async def get_text(self, path: str, query: Any, timeout: float) -> str:  # noqa: ASYNC109
-        if self.most is not None:
-            if not self._left:
-                await asyncio.sleep(60)
-            self._left -= 1
+        self._left -= 1
+        if not self._left:
+            self.now += DEADLINE_S
         name = path.split("/pods/")[1].split(":")[0]
         self.asked[name] += 1
         return statistics(self.traffic, self._proxies[name], self.now)
 
     def step(self) -> None:
-        """Ten seconds later; as many answers more as `most`."""
-        self.now += 10.0
-        self._left = self.most or 0
+        """Some seconds later; after `most` answers the time for more is over."""
+        self.now += 5.0
+        self._left = self.most or -1
 
     def source(self) -> SidecarSource:
         return SidecarSource(self, clock=lambda: self.now, now=lambda: self.now)  # type: ignore[arg-type]
@@ -144,21 +144,21 @@ def states(mesh: Mesh, sample: Sample) -> set[str]:
 
 
 async def test_in_a_mesh_that_is_too_large_for_one_sample_each_has_its_turn() -> None:
-    """A sample ends after a tenth of the proxies or, on a busy machine, before; after some rounds
+    """A sample ends after a tenth of the proxies, by a clock that is given; after some rounds
     every row has its numbers, and none is said to have no traffic before, as one reading tells."""
     sidecars = Sidecars()
     part = len(sidecars.mesh.pods) // 10
     sidecars.most = part
     source = SidecarSource(
         sidecars,  # type: ignore[arg-type]
-        Limits(deadline_s=0.1),
+        Limits(deadline_s=DEADLINE_S),
         clock=lambda: sidecars.now,
         now=lambda: sidecars.now,
     )
     for _ in range(2):
         sidecars.step()
         found = await source.sample(sidecars.mesh)
-    assert found.window_s == 10.0, "two samples give a rate"
+    assert found.window_s > 0, "two samples give a rate"
     for _ in range(300):
         sidecars.step()
         found = await source.sample(sidecars.mesh)

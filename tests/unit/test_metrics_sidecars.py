@@ -13,7 +13,8 @@ from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Unreachable
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.signals import VersionKey
 from meshtui.metrics.focus import FEW
-from meshtui.metrics.sidecars import TRIED, Limits, SidecarSource
+from meshtui.metrics.sidecar_reader import TRIED, Limits
+from meshtui.metrics.sidecars import SidecarSource
 
 V1 = VersionKey(ServiceKey("default", "reviews"), "v1")
 LABELS = (

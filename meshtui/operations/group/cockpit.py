@@ -98,6 +98,11 @@ class GroupCockpit:
         """The row that the cursor is on: what is asked without a service is asked there."""
         self._current = self._of(service)
 
+    def show(self, shown: frozenset[ServiceKey], listed: frozenset[ServiceKey] | None) -> None:
+        for member in self._members:
+            within = None if listed is None else _within(listed, member.name)
+            member.cockpit.show(_within(shown, member.name), within)
+
     def _of(self, service: ServiceKey | None) -> Member:
         return self._by_name.get(cluster_of(service), self._current)
 
@@ -455,3 +460,8 @@ def _plain_question(question: Question) -> Question:
 
 def _plain_service(service: Service) -> Service:
     return replace(service, key=plain(service.key))
+
+
+def _within(services: frozenset[ServiceKey], cluster: str) -> frozenset[ServiceKey]:
+    """Those of one cluster, as it knows them."""
+    return frozenset(plain(key) for key in services if cluster_of(key) == cluster)

@@ -56,7 +56,8 @@ class CallerCounters:
         wanted: Collection[Place] = (),
     ) -> None:
         """`wanted`: the destinations that are shown though nothing has come of them yet."""
-        from meshtui.metrics.sidecars import Limits, SidecarSource
+        from meshtui.metrics.sidecar_reader import Limits
+        from meshtui.metrics.sidecars import SidecarSource
 
         self._source = SidecarSource(cluster, Limits(window_s=2 * MOST_SECONDS))
         self._mesh = replace(mesh, pods=(pod,))

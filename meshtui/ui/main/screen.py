@@ -34,6 +34,7 @@ from meshtui.ui.main.detail import Detail, Row
 from meshtui.ui.main.drafts import Drafts
 from meshtui.ui.main.external_editor import ExternalEditor
 from meshtui.ui.main.handlers import Handlers
+from meshtui.ui.main.in_sight import InSight
 from meshtui.ui.main.layout import Arrangement
 from meshtui.ui.main.measured_shares import ShareReports
 from meshtui.ui.main.messages import (
@@ -106,6 +107,7 @@ class MainScreen(Screen[None]):
         self.selection = Selection(self.table, self)
         self.arrangement = Arrangement(self.table, self.left, self.dock, self.prompt, self)
         self.rule_choice = TableFeed(self.table, self.drafting, cockpit.namespace, self)
+        self.in_sight = InSight(self.table, self.rule_choice, self.desk, cockpit)
         self.editing = ExternalEditor(self.desk.edited, self)
         self.prompting = Prompts(self.prompt, self.status, self.table, self.arrangement, self)
         self.handlers = self._make_handlers()
@@ -209,6 +211,7 @@ class MainScreen(Screen[None]):
 
     def on_connected(self, _: Connected) -> None:
         self.was_connected = True
+        self.in_sight.forget()
         if isinstance(self.app.screen, OfflineScreen):
             self.app.pop_screen()
         self.place_again()
@@ -259,6 +262,7 @@ class MainScreen(Screen[None]):
         now = self.clock()
         self._grow_old(now)
         self.dock.tick(now)
+        self.in_sight.tell()
 
     def _grow_old(self, now: float) -> None:
         """What is on screen says how old it is, each second."""

@@ -244,6 +244,19 @@ class MeshTable(LinesView, can_focus=True):
     def entries(self) -> Sequence[TableLine]:
         return self._entries
 
+    @property
+    def in_sight(self) -> frozenset[ServiceKey]:
+        """The services of the lines on screen, and the one under the cursor."""
+        top = self.scroll_offset.y
+        seen = range(top, min(top + self.room, len(self._entries)))
+        found = {self._entries[index].place.service for index in seen}
+        return frozenset(found | ({self._place.service} if self._place else set()))
+
+    @property
+    def listed(self) -> frozenset[ServiceKey]:
+        """All services that there are lines of."""
+        return frozenset(block.view.key for block in self._entries.blocks)
+
     def move(self, by: int) -> None:
         self.move_to(self.cursor + by)
 
