@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
+from meshtui.cli.parser import build_parser
+from meshtui.config import load
 from meshtui.mesh.judging import FAILING, FEW, NOT_KNOWN, OK, ONLY_ERRORS, REFUSED
 from meshtui.ui.actions import registry
 from meshtui.ui.panes.dock import PANES
@@ -106,3 +110,31 @@ def test_the_signs_of_the_pictures_are_explained_as_the_table_has_them() -> None
     assert {SIGNS[state] for state in alike} == {SIGNS[FAILING]}
     assert {sign: told[sign] for sign in signs} == signs
     assert told[STALE_SIGN] == "old numbers"
+
+
+def code_blocks(language: str = "") -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.M | re.S)
+
+
+def test_each_command_that_is_shown_is_one() -> None:
+    lines = [line for block in code_blocks() for line in block.splitlines()]
+    shown = [line.removeprefix("$ ") for line in lines if re.match(r"(\$ )?meshtui ", line)]
+    assert len(shown) > 10
+    for line in shown:
+        command = re.split(r"\s{2,}", line)[0]
+        build_parser().parse_args(shlex.split(command)[1:])
+
+
+def test_the_settings_that_are_shown_are_taken(tmp_path: Path) -> None:
+    (block,) = [one for one in code_blocks("yaml") if "theme:" in one]
+    file = tmp_path / "config.yaml"
+    file.write_text(block)
+    found = load(file, {})
+    assert set(found.config.contexts["audit"]) == {"read_only"}
+    named = set(yaml.safe_load(block))
+    assert {name for name, where in found.sources.items() if where != "default"} == named
+
+
+def test_what_is_folded_is_opened_and_closed_in_turn() -> None:
+    marks = re.findall(r"^</?details>", README, re.M)
+    assert marks == ["<details>", "</details>"] * (len(marks) // 2) and marks
