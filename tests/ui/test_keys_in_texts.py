@@ -30,7 +30,8 @@ from tests.ui.test_signals_steps import scopes
 from tests.ui.test_snapshots import CASES, back, cockpit
 from tests.unit.explaining import mesh_of, scope, signals
 
-LETTERS = [chr(c) for c in (*range(0x410, 0x460), *range(0x3B1, 0x3CA), *range(0x391, 0x3A2))]
+_ALPHABETS = ((0x410, 0x460), (0x3B1, 0x3CA), (0x391, 0x3A2), (0x531, 0x557))
+LETTERS = [chr(letter) for alphabet in _ALPHABETS for letter in range(*alphabet)]
 """A key for each action that no text holds otherwise."""
 
 OTHERS = {a.id: letter for a, letter in zip(ACTIONS, LETTERS, strict=False) if a.id not in FIXED}
