@@ -19,7 +19,7 @@ from meshtui.mesh.carrying import Route, ordinary, rivals, routes_to
 from meshtui.mesh.gateway_api import STREAM_KINDS
 from meshtui.mesh.model import DestinationRule, Mesh, Pod, Service, ServiceKey, VirtualService
 from meshtui.mesh.nearest import nearest_words
-from meshtui.mesh.parse import VERSION_LABELS
+from meshtui.mesh.pod import VERSION_LABELS
 from meshtui.mesh.resolution.protocols import is_tls, service_protocol, takes_http_rules
 from meshtui.mesh.routing import pods_of
 

@@ -11,7 +11,17 @@ from meshtui.mesh.carrying import routes_to
 from meshtui.mesh.gateway_api import RULES
 from meshtui.mesh.governing import Governed, Workload, governed
 from meshtui.mesh.hosts import split_host
-from meshtui.mesh.model import Destination, DestinationRule, Json, Mesh, Mirror, Pod, Ref, Rule
+from meshtui.mesh.model import (
+    Destination,
+    DestinationRule,
+    Json,
+    Mesh,
+    Mirror,
+    Pod,
+    Ref,
+    Rule,
+    Service,
+)
 from meshtui.mesh.parse_gateway_api import parse_owner
 from meshtui.mesh.parse_rules import parse_destination_rule
 from meshtui.mesh.resolution.endpoints import ADDED
@@ -199,7 +209,9 @@ def _cannot_serve(
     elif service is None and split_host(host) is not None and host not in mesh.service_entry_hosts:
         yield Caution(level, f"host {host} does not exist: traffic to it {gone or effect}")
     elif not name:
-        yield from _unserved(pods_of(mesh, service), host, level, effect) if service else ()
+        yield from (
+            _unserved(mesh, service, pods_of(mesh, service), host, level, effect) if service else ()
+        )
     elif service is not None or host in mesh.service_entry_hosts:
         all_of_them = governed(mesh, host)
         asked = [one for one in all_of_them if not callers or callers & one.workloads]
@@ -210,7 +222,7 @@ def _cannot_serve(
         for subset in filter(None, (one.subset(name) for one in asked)):
             if service is not None and not ADDED & subset.labels.keys():
                 pods = pods_of_subset(pods_of(mesh, service), subset)
-                yield from _unserved(pods, name, level, effect)
+                yield from _unserved(mesh, service, pods, name, level, effect)
 
 
 def _unread(mesh: Mesh, host: str, name: str) -> str:
@@ -237,8 +249,15 @@ def _undefined(host: str, name: str, lacking: list[Governed], asked: int, effect
     return f"no DestinationRule defines subset {name} of {host} for {whose}{instead}: {effect}"
 
 
-def _unserved(pods: Sequence[Pod], what: str, level: str, effect: str) -> Iterator[Caution]:
-    if not pods:
+def _unserved(
+    mesh: Mesh, service: Service, pods: Sequence[Pod], what: str, level: str, effect: str
+) -> Iterator[Caution]:
+    home = service.key.namespace
+    if not pods and not mesh.knows("workloadentries", home):
+        words = f"those of {home} can't be read"
+        unread = f"whether a WorkloadEntry serves it is not known: {words}"
+        yield Caution("warning", f"{what} has no pod, and {unread}")
+    elif not pods:
         yield Caution(level, f"{what} has no pod: traffic to it {effect}")
     elif not any(pod.serving for pod in pods):
         yield Caution(level, f"{what} has no ready pod ({len(pods)} not ready): {effect}")

@@ -12,6 +12,7 @@ from meshtui.cli.status import grouped
 from meshtui.diagnosis.proxy_sync import row_lines
 from meshtui.errors import Exit
 from meshtui.mesh.model import Mesh, Pod
+from meshtui.mesh.pod import NO_POD
 from meshtui.mesh.pod_health import last_end, pod_trouble, restarts, rollouts
 from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.quantity import human_duration
@@ -68,14 +69,26 @@ def _cells(pod: Pod, rows: Rows, now: float, spaces: bool) -> tuple[str, ...]:
     running = f"{sum(one.running for one in pod.statuses)}/{len(pod.containers)}"
     return (
         f"{pod.name}.{pod.namespace}" if spaces else pod.name,
-        "ending" if pod.deleting else "yes" if pod.ready else f"no {running}",
-        str(restarts(pod)),
+        "ending"
+        if pod.deleting
+        else "yes"
+        if pod.ready
+        else "no"
+        if pod.machine
+        else f"no {running}",
+        "-" if pod.machine else str(restarts(pod)),
         (ended.why_ended if ended else "") or "-",
         "?" if made is None else human_duration(now - made),
-        pod.node or "-",
-        (pod.proxy_version or "yes") if pod.sidecar else "ztunnel" if pod.ambient else "none",
+        NO_POD if pod.machine else pod.node or "-",
+        _sidecar(pod),
         row.state if row else "-",
     )
+
+
+def _sidecar(pod: Pod) -> str:
+    if pod.sidecar:
+        return pod.proxy_version or "yes"
+    return "-" if pod.machine else "ztunnel" if pod.ambient else "none"
 
 
 def _troubles(pod: Pod, rows: Rows, now: float) -> list[str]:

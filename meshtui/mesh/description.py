@@ -100,7 +100,7 @@ def described(mesh: Mesh, view: ServiceView, row: VersionView) -> Description:
         images=_distinct(pair for pod in pods for pair in _images(pod)),
         revisions=_distinct(pod.revision for pod in guarded if pod.revision),
         proxies=_distinct(pod.proxy_version for pod in guarded if pod.proxy_version),
-        bare=sum(not pod.sidecar and not pod.ambient for pod in pods),
+        bare=sum(pod.bare for pod in pods),
         rollouts=tuple(rollouts(pods, mesh)),
         accepts=tuple(_accepts(mesh, view.service, guarded)),
         sends=tuple(_sends(mesh, view.service, row)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from functools import cached_property
 from typing import NamedTuple
@@ -23,6 +23,7 @@ from meshtui.mesh.istio import Ref as Ref
 from meshtui.mesh.istio import Server as Server
 from meshtui.mesh.istio import Sidecar as Sidecar
 from meshtui.mesh.namespaces import Namespace as Namespace
+from meshtui.mesh.pod import Pod as Pod
 from meshtui.mesh.pod_status import ContainerStatus as ContainerStatus
 from meshtui.mesh.registered import EntryEndpoint as EntryEndpoint
 from meshtui.mesh.registered import EntryPort as EntryPort
@@ -92,103 +93,6 @@ class Service:
     @property
     def headless(self) -> bool:
         return self.cluster_ip == "None"
-
-
-@dataclass(frozen=True, slots=True)
-class KeptPorts:
-    """Ports of a pod that are kept from its proxy: `ports`, or all `others`. What comes there comes
-    to the program itself. `by` is the annotation that says so.
-    """
-
-    by: str = ""
-    ports: tuple[int, ...] = ()
-    others: bool = False
-
-    def __contains__(self, port: int) -> bool:
-        return (port in self.ports) != self.others
-
-    def __bool__(self) -> bool:
-        return self.others or bool(self.ports)
-
-
-NONE_KEPT = KeptPorts()
-
-
-@dataclass(frozen=True, slots=True)
-class Pod:
-    """A pod as far as routing is concerned.
-
-    `sidecar` is true where the pod runs an Envoy of the mesh (gateways too); `proxy_container`
-    is the container whose log is the access log.
-    """
-
-    namespace: str
-    name: str
-    ip: str = ""
-    phase: str = ""
-    ready: bool = False
-    ready_since: str = ""
-    """When it last became ready, as the API server stamps it; empty where it is not, or unknown."""
-
-    deleting: bool = False
-    version: str = ""
-    app: str = ""
-    workload: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    containers: tuple[str, ...] = ()
-    proxy_container: str = ""
-    gateway: bool = False
-    restarts: int = 0
-    proxy_restarts: int = 0
-    ambient: bool = False
-    """Its traffic goes through the node's ztunnel: it needs no sidecar."""
-
-    uninjected: bool = False
-    """It asked for no sidecar, or runs on its node's own network, where there is never one."""
-
-    node: str = ""
-    ports: Mapping[str, int] = field(default_factory=dict)
-    """The numbers of its containers' named ports."""
-
-    created: str = ""
-    statuses: tuple[ContainerStatus, ...] = ()
-    """Of its containers and native sidecars, as its kubelet reports them."""
-
-    waits_for: str = ""
-    """Why it has no node yet; empty where it has one."""
-
-    proxy_version: str = ""
-    """The tag of its proxy's image."""
-
-    images: tuple[str, ...] = ()
-    """One for each of its containers."""
-
-    revision: str = ""
-    """Of the control plane that injected its proxy; empty where it does not say."""
-
-    service_account: str = ""
-    """Whose identity its proxy has; empty where it is not known."""
-
-    unproxied: KeptPorts = NONE_KEPT
-
-    @property
-    def place(self) -> tuple[str, str]:
-        """What tells it from all others of a snapshot: namespace and name."""
-        return self.namespace, self.name
-
-    @property
-    def ailing(self) -> bool:
-        """Whether there is anything to look at: most pods never restarted."""
-        return bool(self.waits_for) or any(one.restarts or one.stuck for one in self.statuses)
-
-    @property
-    def sidecar(self) -> bool:
-        return bool(self.proxy_container)
-
-    @property
-    def serving(self) -> bool:
-        """Ready and not on its way out."""
-        return self.ready and not self.deleting
 
 
 @dataclass(frozen=True)
@@ -314,11 +218,12 @@ class Mesh:
     @cached_property
     def pods_by_label(self) -> Mapping[tuple[str, str, str], tuple[Pod, ...]]:
         """Pods by namespace, label and value."""
-        found: dict[tuple[str, str, str], list[Pod]] = {}
-        for pod in self.pods:
-            for key, value in pod.labels.items():
-                found.setdefault((pod.namespace, key, value), []).append(pod)
-        return {place: tuple(pods) for place, pods in found.items()}
+        return _by_label(self.pods)
+
+    @cached_property
+    def machines_by_label(self) -> Mapping[tuple[str, str, str], tuple[Pod, ...]]:
+        """The workloads that are no pods, likewise."""
+        return _by_label(entry.machine for entry in self.workload_entries)
 
     @cached_property
     def virtual_services_by_host(self) -> Mapping[str, tuple[VirtualService, ...]]:
@@ -384,3 +289,11 @@ class Mesh:
         for rule in self.destination_rules:
             found.setdefault(rule.host, []).append(rule)
         return {host: tuple(rules) for host, rules in found.items()}
+
+
+def _by_label(pods: Iterable[Pod]) -> Mapping[tuple[str, str, str], tuple[Pod, ...]]:
+    found: dict[tuple[str, str, str], list[Pod]] = {}
+    for pod in pods:
+        for key, value in pod.labels.items():
+            found.setdefault((pod.namespace, key, value), []).append(pod)
+    return {place: tuple(several) for place, several in found.items()}

@@ -15,17 +15,7 @@ from meshtui.mesh.alike import Said, held_once
 from meshtui.mesh.authorization import parse_authorization_policy, parse_request_authentication
 from meshtui.mesh.gateway_api import API_GATEWAYS, GRPC_ROUTE, HTTP_ROUTE
 from meshtui.mesh.hosts import CLUSTER_DOMAIN, service_host
-from meshtui.mesh.model import (
-    NONE_KEPT,
-    Json,
-    KeptPorts,
-    Mesh,
-    MeshSettings,
-    Pod,
-    Port,
-    Service,
-    ServiceKey,
-)
+from meshtui.mesh.model import Json, Mesh, MeshSettings, Pod, Port, Service, ServiceKey
 from meshtui.mesh.namespaces import parse_namespace
 from meshtui.mesh.parse_backend_tls import parse_backend_tls_policy
 from meshtui.mesh.parse_gateway_api import parse_http_route, parse_stream_route
@@ -47,16 +37,13 @@ from meshtui.mesh.parse_rules import (
 )
 from meshtui.mesh.parse_settings import parse_settings, running_domain
 from meshtui.mesh.parsed import Parsed, ParsedObjects, parse_early, place_of
+from meshtui.mesh.pod import NONE_KEPT, KeptPorts, app_by, version_by
 from meshtui.mesh.pod_status import container_statuses, image_version, unscheduled
 from meshtui.mesh.security import parse_peer_authentication
 from meshtui.mesh.workloads import parse_deployment
 
 T = TypeVar("T")
 
-VERSION_LABELS = ("version", "app.kubernetes.io/version", "service.istio.io/canonical-revision")
-NO_REVISION = "latest"
-"""The canonical revision of pods that have none."""
-APP_LABELS = ("app", "app.kubernetes.io/name", "service.istio.io/canonical-name")
 PROXY_CONTAINER = "istio-proxy"
 CONFIG_MAPS = "configmaps"
 EXCLUDED = "traffic.sidecar.istio.io/excludeInboundPorts"
@@ -217,8 +204,8 @@ def parse_pod(raw: Json) -> Pod:
         ready=ready is not None,
         ready_since=read.text(ready or {}, "lastTransitionTime"),
         deleting="deletionTimestamp" in meta,
-        version=_version(said.labels),
-        app=_first(said.labels, APP_LABELS),
+        version=version_by(said.labels),
+        app=app_by(said.labels),
         workload=sys.intern(_workload(name, meta, labels)),
         labels=said.labels,
         containers=said.containers,
@@ -323,17 +310,6 @@ def _is_gateway(containers: tuple[str, ...], labels: Mapping[str, str], annotati
         or containers == (PROXY_CONTAINER,)
         or "gateway" in read.text(labels, "istio")
     )
-
-
-def _version(labels: Mapping[str, str]) -> str:
-    """The injector writes its own label to each pod: where it found no version, `latest`."""
-    *own, injected = VERSION_LABELS
-    found = labels.get(injected, "")
-    return _first(labels, own) or ("" if found == NO_REVISION else found)
-
-
-def _first(labels: Mapping[str, str], names: Iterable[str]) -> str:
-    return next((labels[name] for name in names if labels.get(name)), "")
 
 
 def _workload(name: str, meta: Json, labels: Mapping[str, str]) -> str:

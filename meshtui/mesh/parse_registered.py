@@ -8,7 +8,14 @@ from meshtui.mesh import read
 from meshtui.mesh.hosts import CLUSTER_DOMAIN, full_host
 from meshtui.mesh.istio import EgressListener, Json, Sidecar
 from meshtui.mesh.parse_rules import parse_ref
+from meshtui.mesh.pod import Pod, app_by, version_by
 from meshtui.mesh.registered import EntryEndpoint, EntryPort, ServiceEntry, WorkloadEntry
+
+GROUP = "istio.io/autoRegistrationGroup"
+WORKLOAD_NAME = "service.istio.io/workload-name"
+HEALTH_CHECKS = "proxy.istio.io/health-checks-enabled"
+TRUE = ("1", "t", "T", "true", "TRUE", "True")
+"""What Go takes for true."""
 
 
 def parse_service_entry(raw: Json, domain: str = CLUSTER_DOMAIN) -> ServiceEntry:
@@ -39,11 +46,44 @@ def parse_service_entry(raw: Json, domain: str = CLUSTER_DOMAIN) -> ServiceEntry
 
 def parse_workload_entry(raw: Json) -> WorkloadEntry:
     """Its labels are those of the spec, over those of the object."""
-    spec = read.obj(raw, "spec")
-    found = _endpoint(spec)
-    own = read.labels(read.obj(raw, "metadata"), "labels")
-    endpoint = EntryEndpoint(found.address, found.ports, {**own, **found.labels}, found.locality)
-    return WorkloadEntry(parse_ref(raw, "WorkloadEntry"), endpoint)
+    meta, spec = read.obj(raw, "metadata"), read.obj(raw, "spec")
+    found, ref = _endpoint(spec), parse_ref(raw, "WorkloadEntry")
+    labels = {**read.labels(meta, "labels"), **found.labels}
+    endpoint = EntryEndpoint(found.address, found.ports, labels, found.locality)
+    machine = Pod(
+        namespace=ref.namespace,
+        name=ref.name,
+        ip=found.address,
+        phase="Running",
+        ready=_is_healthy(raw),
+        deleting="deletionTimestamp" in meta,
+        version=version_by(labels),
+        app=app_by(labels),
+        workload=_workload(ref.name, read.obj(meta, "annotations"), labels),
+        labels=labels,
+        created=read.text(meta, "creationTimestamp"),
+        service_account=read.text(spec, "serviceAccount"),
+        machine=True,
+    )
+    return WorkloadEntry(ref, endpoint, machine)
+
+
+def _workload(name: str, annotations: Json, labels: Mapping[str, str]) -> str:
+    """By what telemetry calls it: its WorkloadGroup, where it registered by itself (istiod,
+    WorkloadNameFromWorkloadEntry)."""
+    return read.text(annotations, GROUP) or labels.get(WORKLOAD_NAME) or name
+
+
+def _is_healthy(raw: Json) -> bool:
+    """Without health checks it is taken to be; with them not before one has said so (istiod,
+    isHealthy)."""
+    checked = read.text(read.obj(read.obj(raw, "metadata"), "annotations"), HEALTH_CHECKS)
+    if checked not in TRUE:
+        return True
+    return any(
+        one.get("type") == "Healthy" and one.get("status") == "True"
+        for one in read.objects(read.obj(raw, "status"), "conditions")
+    )
 
 
 def _endpoint(raw: Json) -> EntryEndpoint:

@@ -7,6 +7,7 @@ from dataclasses import field
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh.istio import Ref
+from meshtui.mesh.pod import Pod
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,11 @@ class ServiceEntry:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadEntry:
-    """A workload that is no pod; Services and ServiceEntries of its namespace may select it."""
+    """A workload that is no pod; Services and ServiceEntries of its namespace may select it.
+
+    `machine` is the same in a pod's shape: what is counted, weighed and judged as pods are.
+    """
 
     ref: Ref
     endpoint: EntryEndpoint
+    machine: Pod

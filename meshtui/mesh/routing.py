@@ -16,13 +16,15 @@ from meshtui.mesh.selector import selects
 
 
 def pods_of(mesh: Mesh, service: Service) -> tuple[Pod, ...]:
-    """The service's pods that have not ended."""
+    """The service's pods that have not ended, and the machines beside them."""
     if not service.selector:
         return ()
     first = next(iter(service.selector.items()))
+    place = service.key.namespace, *first
+    pods = mesh.pods_by_label.get(place, ())
     return tuple(
         pod
-        for pod in mesh.pods_by_label.get((service.key.namespace, *first), ())
+        for pod in (*pods, *mesh.machines_by_label.get(place, ()))
         if pod.phase not in ("Succeeded", "Failed") and selects(service.selector, pod.labels)
     )
 

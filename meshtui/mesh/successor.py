@@ -25,6 +25,7 @@ INDEXES: Mapping[str, frozenset[str]] = {
     "workloads_by_place": frozenset({"workloads"}),
     "pods_by_namespace": frozenset({"pods"}),
     "pods_by_label": frozenset({"pods"}),
+    "machines_by_label": frozenset({"workload_entries"}),
     "virtual_services_by_host": frozenset({"virtual_services"}),
     "wildcard_virtual_services": frozenset({"virtual_services"}),
     "rules_by_destination": frozenset({"virtual_services", "http_routes", "stream_routes"}),

@@ -12,7 +12,7 @@ from dataclasses import field
 from meshtui.dataclass import dataclass
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import Pod, ServiceKey
-from meshtui.mesh.parse import NO_REVISION
+from meshtui.mesh.pod import NO_REVISION
 from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.row_work import RowWork, begun
 from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, Responder, Signals, merged

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from meshtui.mesh.codes import failed_label
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.parse import NO_REVISION
+from meshtui.mesh.pod import NO_REVISION
 from meshtui.mesh.signals import UNKNOWN, Responder
 
 REQUESTS = "istio_requests_total"

@@ -41,6 +41,7 @@ def pod_json(pod: Pod, row: ProxyRow | None, now: float) -> Json:
         "age_s": None if made is None else max(0, int(now - made)),
         "created": pod.created or None,
         "node": pod.node or None,
+        "workload_entry": pod.machine,
         "ip": pod.ip or None,
         "ambient": pod.ambient,
         "sidecar": (pod.proxy_version or None) if pod.sidecar else None,

@@ -216,7 +216,7 @@ def _tls_sentence(scope: VersionScope, one: TlsConflict) -> str:
 
 
 def _tls(scope: VersionScope, pods: tuple[Pod, ...]) -> list[str]:
-    bare = [pod for pod in pods if not pod.sidecar and not pod.ambient]
+    bare = [pod for pod in pods if pod.bare]
     sentences: list[str] = []
     for part in parts_of_policy(scope, "tls"):
         mode = read.text(part.value, "mode")

@@ -123,10 +123,19 @@ def workload_entry_of(obj: Obj) -> Pod:
         str(spec["address"]),
         labels | {"topology.istio.io/cluster": _CLUSTER},
         str(labels.get("app") or meta["name"]),
-        True,
+        _is_healthy(obj),
         ports,
         entry=True,
     )
+
+
+def _is_healthy(machine: Obj) -> bool:
+    """A WorkloadEntry with health checks is no endpoint before one has said so."""
+    annotations = machine["metadata"].get("annotations") or {}
+    if annotations.get("proxy.istio.io/health-checks-enabled") != "true":
+        return True
+    conditions = (machine.get("status") or {}).get("conditions") or []
+    return any(c.get("type") == "Healthy" and c.get("status") == "True" for c in conditions)
 
 
 def workload_of(meta: Obj) -> str:

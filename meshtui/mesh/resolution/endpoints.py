@@ -146,7 +146,8 @@ def _selected(
 ) -> Iterator[Endpoint]:
     """The WorkloadEntries of the host's namespace; their ports go by the name of the host's."""
     for entry in mesh.workload_entries:
-        if entry.ref.namespace == host.namespace and labels_in(selector, entry.endpoint.labels):
+        mine = entry.ref.namespace == host.namespace and entry.machine.ready
+        if mine and labels_in(selector, entry.endpoint.labels):
             yield _of_address(entry.endpoint, port)
 
 

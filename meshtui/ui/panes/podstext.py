@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from meshtui.diagnosis.proxy_sync import ProxyRow, row_lines
 from meshtui.mesh.model import Mesh, Pod
+from meshtui.mesh.pod import NO_POD
 from meshtui.mesh.pod_health import pod_trouble, restarts, rollouts
 from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.quantity import human_duration
@@ -53,21 +54,30 @@ def _unsaid(sync: MeshSync | None, known: Rows, pods: Sequence[Pod], width: int)
 
 
 def _cells(pod: Pod, proxy: ProxyRow | None, now: float) -> Line:
-    ready = sum(one.running for one in pod.statuses)
-    total = len(pod.containers)
     made = stamp(pod.created)
     role = "text" if pod.serving else "warning" if pod.deleting else "failing"
     return (
         span(pod.name, role),
-        Span("ending" if pod.deleting else "yes" if pod.ready else f"no {ready}/{total}", role),
-        Span(str(restarts(pod)), "warning" if restarts(pod) else "muted"),
+        Span("ending" if pod.deleting else "yes" if pod.ready else _not_ready(pod), role),
+        Span("–", "muted") if pod.machine else _restarts(pod),
         Span("?" if made is None else human_duration(now - made), "text"),
-        span(pod.node or "–", "muted"),
+        span(NO_POD if pod.machine else pod.node or "–", "muted"),
         *_proxy(pod, proxy),
     )
 
 
+def _not_ready(pod: Pod) -> str:
+    running = sum(one.running for one in pod.statuses)
+    return "no" if pod.machine else f"no {running}/{len(pod.containers)}"
+
+
+def _restarts(pod: Pod) -> Span:
+    return Span(str(restarts(pod)), "warning" if restarts(pod) else "muted")
+
+
 def _proxy(pod: Pod, proxy: ProxyRow | None) -> tuple[Span, Span]:
+    if pod.machine:
+        return Span("–", "muted"), Span("–", "muted")
     if not pod.sidecar:
         kind = "ztunnel" if pod.ambient else "none"
         return Span(kind, "muted" if pod.ambient else "warning"), Span("–", "muted")
