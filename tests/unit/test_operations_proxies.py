@@ -21,7 +21,7 @@ from meshtui.errors import MeshtuiError, NotAllowed, NotFound, Refused, Unreacha
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.mesh.resolution import Client, world
 from meshtui.operations.proxies import files as saving
-from meshtui.operations.proxies.columns import COLUMNS, ejected_versions, rows
+from meshtui.operations.proxies.columns import COLUMNS, ejected_versions, rows, where
 from meshtui.operations.proxies.elsewhere import OTHER_CLUSTER, OTHER_NETWORK
 from meshtui.operations.proxies.files import save_as, save_new
 from meshtui.operations.proxies.matrix import OUT_OF_REACH, Row
@@ -250,6 +250,11 @@ async def test_routes_are_those_of_the_service_or_all(mesh: Mesh, admin: Admin) 
     assert cells["VIRTUAL SERVICE"] == "reviews.bookinfo"
     assert cells["DESTINATIONS"] == f"{HOST}/v2"
     assert cells["RETRIES"] == "3× 2s each on 5xx"
+    split = next(route for route in narrow.routes if len(route.destinations) > 1)
+    assert where(split) == "reviews.bookinfo: v1 80%, v3 20%"
+    one, *others = split.destinations
+    mixed = replace(split, destinations=(replace(one, host="other.example"), *others))
+    assert where(mixed) == f"other.example/v1 80%, {HOST}/v3 20%"
 
 
 async def test_inline_tables_hosts_without_routes_and_refusals_are_shown(

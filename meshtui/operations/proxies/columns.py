@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from meshtui.envoy.policies import UNLIMITED
 from meshtui.envoy.routes import ProxyRoute, RouteDestination, RouteMirror
 from meshtui.mesh.ejection import DEFAULT_PERCENT, most_ejected
+from meshtui.mesh.hosts import short_host
 from meshtui.operations.proxies.proxy_reads import (
     CLUSTERS,
     ENDPOINTS,
@@ -102,7 +103,8 @@ def _route(route: ProxyRoute) -> tuple[str, ...]:
 
 
 def where(route: ProxyRoute) -> str:
-    """The destinations with their parts, or what the proxy answers by itself."""
+    """The destinations with their parts, or what the proxy answers by itself. A host that all
+    of them have stands once: what differs must not be what is cut off."""
     if route.terminal:
         return route.answer or route.terminal
     if route.cluster_header:
@@ -110,8 +112,15 @@ def where(route: ProxyRoute) -> str:
     if len(route.destinations) == 1:
         return _target(route.destinations[0])
     total = route.total_weight or 1
-    parts = (f"{_target(d)} {100 * d.weight / total:.4g}%" for d in route.destinations)
-    return ", ".join(parts) or NONE
+    hosts = {to.host for to in route.destinations if to.subset}
+    alike = len(hosts) == 1 and all(to.subset for to in route.destinations)
+    names = [to.subset if alike else _target(to) for to in route.destinations]
+    parts = (
+        f"{name} {100 * to.weight / total:.4g}%"
+        for name, to in zip(names, route.destinations, strict=True)
+    )
+    host = f"{short_host(hosts.pop(), '')}: " if alike else ""
+    return f"{host}{', '.join(parts)}" or NONE
 
 
 def _target(to: RouteDestination | RouteMirror) -> str:
