@@ -14,7 +14,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from meshtui.cli import output
-from meshtui.cli.options import options
+from meshtui.cli.options import note_left_out, options
 from meshtui.cli.pages import page
 from meshtui.errors import MeshtuiError, NotFound
 from meshtui.mesh.text import clean
@@ -36,6 +36,7 @@ def form(arguments: argparse.Namespace) -> str:
 @asynccontextmanager
 async def session(arguments: argparse.Namespace) -> AsyncIterator[Session]:
     wanted = replace(options(arguments), terminal=True)
+    note_left_out(wanted)
     async with kept.logging_in if (kept := page()) is not None else contextlib.nullcontext():
         opened = await Session.open(wanted)
     try:

@@ -11,7 +11,7 @@ from typing import Any
 from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.cli.documents.journal import journal_json
-from meshtui.cli.options import options
+from meshtui.cli.options import note_left_out, options
 from meshtui.errors import Exit, MeshtuiError, NotFound
 from meshtui.journal import Entry, Journal, Unread, count_unread
 from meshtui.kube.credentials import server_for
@@ -24,6 +24,7 @@ def journal(arguments: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
     the journal has no change.
     """
     given = options(arguments)
+    note_left_out(given)
     context, server = server_for(given.kubeconfig, given.context)
     service = None
     if arguments.service:

@@ -5,20 +5,29 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
+from meshtui.cli import output
 from meshtui.config import Config, Loaded, load
 from meshtui.errors import MeshtuiError
 from meshtui.metrics.prometheus_access import Access, read_headers
 from meshtui.metrics.scope import Scope, parse_matchers
 from meshtui.operations.options import Options
 
+READS = frozenset(
+    {
+        "analyze", "doctor", "exposure", "graph", "journal", "logs", "pods", "proxy", "services",
+        "signals", "status", "trace",
+    }
+)  # fmt: skip
+"""Commands that change nothing, and send nothing into the mesh."""
+
 
 def options(arguments: argparse.Namespace, *, lenient: bool = False) -> Options:
     """The command line goes before the environment, and that before the file.
 
-    Raises `Usage`. With `lenient` what is wrong in the file is left out, and nothing may be
-    changed, for nobody knows what it was to forbid.
+    Raises `Usage`. With `lenient`, and where a person only reads, what is wrong in the file is left
+    out, and nothing may be changed, for nobody knows what it was to forbid.
     """
-    loaded = load(lenient=lenient)
+    loaded = load(lenient=lenient or _is_read(arguments))
     if not loaded.config.contexts:
         return _options(arguments, loaded)
 
@@ -26,6 +35,20 @@ def options(arguments: argparse.Namespace, *, lenient: bool = False) -> Options:
         return replace(_options(arguments, loaded.in_context(name)), for_context=in_context)
 
     return in_context(context_name(arguments))
+
+
+def _is_read(arguments: argparse.Namespace) -> bool:
+    """Documents are for programs, which read no stderr: other numbers are worse than none."""
+    form = getattr(arguments, "output", "table")
+    return form == "table" and getattr(arguments, "command", None) in READS
+
+
+def note_left_out(given: Options) -> None:
+    """One line, whatever is wrong with the configuration."""
+    if given.problems:
+        first, *others = given.problems
+        more = f"; {len(others)} more" if others else ""
+        output.note(f"meshtui: {first}{more}: read without that")
 
 
 def _options(arguments: argparse.Namespace, loaded: Loaded) -> Options:

@@ -165,12 +165,16 @@ def _from_file(text: str, file: File, wrong: Wrong) -> Found:
     for key, value in raw.items():
         setting = BY_NAME.get(str(key))
         if setting is None:
-            where = file.where((str(key),))
-            wrong(Usage(f"{where}: unknown key {key}", nearest(str(key), BY_NAME)))
+            near = nearest(str(key), BY_NAME)
+            hint = near if near.startswith("is it") else FROM_ELSEWHERE
+            wrong(Usage(f"{file.where((str(key),))}: unknown key {key}", hint))
         else:
             _take(setting, value, file.where, found, wrong)
     return found
 
+
+FROM_ELSEWHERE = "is it of a newer version? those of this one are in the README's settings"
+"""All of them would be half a screen, where none is near."""
 
 DEEPEST = 4
 """Levels of keys whose lines are looked for: `contexts`, a pattern, `keys`, an action."""

@@ -17,7 +17,7 @@ from meshtui.cli.application import app_of
 from meshtui.cli.canary import _plans
 from meshtui.cli.change_commands import values_of
 from meshtui.cli.main import main
-from meshtui.cli.options import options
+from meshtui.cli.options import READS, note_left_out, options
 from meshtui.cli.parser import build_parser
 from meshtui.config import SETTINGS, Config, load, load_config
 from meshtui.config.settings import BY_NAME, LADDER
@@ -26,6 +26,8 @@ from meshtui.errors import NotAllowed, Usage
 from meshtui.operations.live import LiveCockpit
 from meshtui.operations.request.load import refuse_load
 from meshtui.ui.paths import shipped_themes
+from meshtui.verbs import VERBS
+from meshtui.verbs.verb import CANARY, CHANGES
 
 Capture = pytest.CaptureFixture[str]
 NO_ENVIRONMENT: dict[str, str] = {}
@@ -62,7 +64,7 @@ def test_without_a_file_all_is_by_default(path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a: 1\nthme: x", r":1: unknown key a: there are: theme, "),
+        ("a: 1\nthme: x", r":1: unknown key a: is it of a newer version\? "),
         ("failing: 0.5\n\nthme: x", r":3: unknown key thme: is it theme\?"),
         ("Prometheus: auto", r":1: unknown key Prometheus: is it prometheus\?"),
         ("failing: 2", r":1: failing is a number from 0 to 1: as in `failing: 0.10`"),
@@ -494,3 +496,37 @@ def test_show_writes_times_as_the_file_takes_them(path: Path, capsys: Capture) -
     rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert rows["fault_for"].startswith("15m ") and rows["mirror_for"].startswith("1m30s ")
     assert rows["contexts"].startswith("{a: {fault_for: 2h, mirror_for: none}}")
+
+
+WRONG = {
+    "a key of a newer version": "colour_scheme: 7\nread_only: false\n",
+    "a wrong value": "tick_s: soon\n",
+    "no YAML": "theme: [\n",
+    "no keys": "- a\n- b\n",
+    "no text": "\x00\x01",
+}
+
+
+@pytest.mark.parametrize("text", WRONG.values(), ids=WRONG.keys())
+def test_who_reads_goes_on_without_what_is_wrong_and_nobody_writes(text: str, path: Path) -> None:
+    path.write_text(text)
+    for verb in VERBS:
+        found = Namespace(command=verb.name, output="table")
+        if verb.name in READS:
+            assert options(found).problems and options(found).read_only
+            found.output = "json"
+        with pytest.raises(Usage, match=r"config\.yaml"):
+            options(found)
+
+
+def test_what_is_left_out_is_one_line(path: Path, capsys: Capture) -> None:
+    path.write_text("thme: a\ntick_s: soon\n")
+    note_left_out(options(Namespace(command="logs")))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"meshtui: {path}:1: unknown key thme: is it theme?; 1 more")
+    assert line.endswith("; 1 more: read without that")
+
+
+def test_commands_that_read_are_no_changes() -> None:
+    assert {verb.name for verb in VERBS if verb.group in (CHANGES, CANARY)}.isdisjoint(READS)
+    assert {verb.name for verb in VERBS} >= READS
