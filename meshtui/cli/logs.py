@@ -17,6 +17,7 @@ from meshtui.envoy.logfilter import LogFilter, parse_filter
 from meshtui.errors import Exit, Refused, Usage
 from meshtui.mesh.model import Pod
 from meshtui.mesh.nearest import nearest_words
+from meshtui.mesh.pod import NOT_READ, all_machines
 from meshtui.operations.logs.own_pods import OwnPods
 from meshtui.operations.logs.pod_tail import TailFrom
 
@@ -47,7 +48,7 @@ async def logs(arguments: argparse.Namespace) -> int:
         log = "its own log is none of ours; its callers' lines name it"
         refuse_as_version(mesh, arguments.version, log)
         own.refuse_unknown()
-        _check(_of(own.now(), start), start, f"{service.key}", arguments.version)
+        _check(own.now(), start, f"{service.key}", arguments.version)
         follow = arguments.follow and not arguments.previous
         callers: tuple[Pod, ...] = ()
         if start.callers:
@@ -78,10 +79,13 @@ def _of(found: Iterable[Pod], start: TailFrom) -> list[Pod]:
     return [pod for pod in found if start.logs_of(pod)]
 
 
-def _check(pods: list[Pod], start: TailFrom, service: str, version: str) -> None:
+def _check(known: Iterable[Pod], start: TailFrom, service: str, version: str) -> None:
     """Refused where a service has no such pod, or none of its pods such a container."""
+    every, of_version = tuple(known), f" of version {version}" if version else ""
+    pods = _of(every, start)
+    if all_machines(every):
+        raise Refused(f"{service}{of_version} has no log here", f"{NOT_READ} are not read")
     if not pods:
-        of_version = f" of version {version}" if version else ""
         raise Refused(
             f"no pod of {service} with a proxy{of_version}",
             "access logs are the proxies' logs; --app reads those of its programs",

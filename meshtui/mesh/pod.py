@@ -123,6 +123,15 @@ class Pod:
         return self.ready and not self.deleting
 
 
+NOT_READ = "the counters and logs of its WorkloadEntries"
+"""They are on the machines, where nobody can ask for them through the API server."""
+
+
+def all_machines(pods: Iterable[Pod]) -> bool:
+    several = tuple(pods)
+    return bool(several) and all(pod.machine for pod in several)
+
+
 def version_by(labels: Mapping[str, str]) -> str:
     """The injector writes its own label to each pod: where it found no version, `latest`."""
     *own, injected = VERSION_LABELS

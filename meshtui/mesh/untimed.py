@@ -12,10 +12,12 @@ from math import inf
 from meshtui.mesh.count_overrides import CLIENT, SERVER
 from meshtui.mesh.metrics_off import not_timing
 from meshtui.mesh.model import Mesh, Pod, ServiceKey
+from meshtui.mesh.pod import NOT_READ, all_machines
 from meshtui.mesh.row_work import RowWork
 from meshtui.mesh.signals import Sample, Signals
 
 NO_PROXY = "none of its pods has a proxy, and nobody who has one calls it"
+NO_COUNTS = f"{NOT_READ} are not read, and nobody who has a proxy calls it"
 NO_TIMES = "how long requests take is not known: {}"
 _KEPT_NOWHERE = "no histogram of them is there"
 _APART = "its proxies' histograms have no bound in common"
@@ -29,7 +31,8 @@ def mark_uncounted(rows: Iterable[RowWork], service: ServiceKey, sample: Sample)
     for work in rows:
         bare = work.pods and not work.proxies and work.host and not work.unknown_because
         if bare and work.caller is not None and not work.caller.requests and work.tcp is None:
-            work.caller, work.unknown_because = None, NO_PROXY
+            work.caller = None
+            work.unknown_because = NO_COUNTS if all_machines(work.members) else NO_PROXY
 
 
 def mark_untimed(rows: Iterable[RowWork], service: ServiceKey, mesh: Mesh, sample: Sample) -> None:

@@ -19,8 +19,9 @@ from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.parsed import ParsedObjects
 from meshtui.mesh.resolution import Client, world
+from meshtui.mesh.signals import Sample
 from meshtui.mesh.structure import Structure
-from meshtui.mesh.view import structure
+from meshtui.mesh.view import service_views, structure
 from tests.unit.objects import destination_rule, pod, route, service, virtual_service
 
 Obj = dict[str, Any]
@@ -141,3 +142,8 @@ def test_nobody_says_that_it_has_no_proxy() -> None:
     (view,) = structure(mesh)
     (row,) = [row for row in view.versions if row.label == "vm"]
     assert described(mesh, view, row).bare == 0
+    (measured,) = service_views(mesh, Sample(1.0, "test", 10.0))
+    (row,) = [row for row in measured.versions if row.label == "vm"]
+    assert row.unknown_because.startswith(
+        "the counters and logs of its WorkloadEntries are not read"
+    )

@@ -12,6 +12,7 @@ from meshtui.diagnosis.explain.edge import is_gateway
 from meshtui.diagnosis.explain.number_text import percent, rate
 from meshtui.diagnosis.explain.responses import failing, unflagged
 from meshtui.diagnosis.explain.scope import VersionScope, routes_of, titled
+from meshtui.mesh.pod import NOT_READ, all_machines
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.view import DELAYED
 
@@ -194,6 +195,8 @@ def _server_unknown(scope: VersionScope) -> str:
     row = scope.row
     bare = row is not None and row.pods and not row.proxies
     why = "none of its pods has a proxy" if bare else "no proxy of its pods counted them"
+    if row is not None and all_machines(row.members):
+        why = f"{NOT_READ} are not read"
     return f"What {scope.name} itself answered is unknown: {why}."
 
 
