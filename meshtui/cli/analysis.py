@@ -35,6 +35,7 @@ async def analyze(arguments: argparse.Namespace) -> int:
             is_limitable,
             with_refused,
         )
+        from meshtui.operations.look.proxy_sync import read_refusing
         from meshtui.operations.look.refused_config import read_refused
 
         everywhere = getattr(arguments, "all_namespaces", False)
@@ -44,7 +45,8 @@ async def analyze(arguments: argparse.Namespace) -> int:
         await asyncio.sleep(0)
         with uncollected():
             written = findings(mesh, journal, hints=arguments.hints)
-        whole = with_refused(mesh, written, await asked)
+        refused = await read_refusing(opened.cluster, mesh, await asked)
+        whole = with_refused(mesh, written, refused)
         found = [
             finding
             for finding in whole.findings

@@ -210,14 +210,16 @@ def _refusals(
             yield Refusal(one.type, refusal_words(one.error), True, one.sent_at)
     earlier = kinds | {name for name, count in answer.rejected.items() if count}
     for name in sorted(earlier - named):
-        yield Refusal(name, still=_still(name, client, counted))
+        now = client.of(name) if client else None
+        missing = counted.missing if counted and name == "RDS" else None
+        since = missing is None and now is not None and now.state in (SYNCED, STALE)
+        still = None if missing is None else bool(missing)
+        yield Refusal(name, _TAKEN_SINCE if since else "", still)
 
 
-def _still(name: str, client: ProxySync | None, counted: RefusedConfig | None) -> bool | None:
-    one = client.of(name) if client else None
-    if one is not None and one.state in (SYNCED, STALE):
-        return False
-    return counted.still if counted and name == "RDS" else None
+_TAKEN_SINCE = "it has taken updates since; whether one brought what it refused is not known"
+"""An update has only what changed: one without what was refused is taken, and istiod's account is
+in sync again, while the proxy goes on with what it had of that (seen with a cluster)."""
 
 
 _RESOURCE = re.compile(r'^name: "([^"\n]{1,200})"', re.MULTILINE)
@@ -299,5 +301,5 @@ def refusal_line(one: Refusal, now: float) -> str:
         sent = f" (sent {human_duration(now - one.at)} ago)" if one.at is not None else ""
         return f"refuses {one.type}{sent}: {one.words or 'its log has the reason'}"
     if one.still is None:
-        return f"has refused {one.type}; whether it still does is not known"
+        return f"has refused {one.type}; {one.words or 'whether it still does is not known'}"
     return f"has refused {one.type} before, and takes it now"

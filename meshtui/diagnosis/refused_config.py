@@ -29,7 +29,8 @@ class RefusedConfig:
     """What one proxy has refused since its istiod began.
 
     `missing` are the objects that it does not serve as they are written; None where that is not
-    known. `updated` is when its routes came, in seconds since the epoch.
+    known. `updated` is when its routes came, in seconds since the epoch. `said` is what it refuses
+    now by istiod's own account, kinds and words.
     """
 
     namespace: str
@@ -37,18 +38,24 @@ class RefusedConfig:
     kinds: tuple[str, ...]
     missing: tuple[Ref, ...] | None = None
     updated: float | None = None
+    said: tuple[tuple[str, str], ...] = ()
 
     @property
     def still(self) -> bool | None:
-        """Whether it refuses now; None where that can't be seen, as of all but routes."""
-        if self.missing:
+        """Whether it refuses now; None where that can't be seen.
+
+        That istiod's account has no refusal tells nothing: an update without what was refused is
+        taken, and the proxy goes on with what it had of that.
+        """
+        if self.missing or self.said:
             return True
         return None if self.missing is None or self.unseen else False
 
     @property
     def unseen(self) -> tuple[str, ...]:
-        """The kinds of which a proxy's own configuration does not show that it refuses one."""
-        return tuple(kind for kind in self.kinds if kind != ROUTES)
+        """The kinds of which nothing shows whether it refuses one."""
+        told = {ROUTES, *(kind for kind, _ in self.said)}
+        return tuple(kind for kind in self.kinds if kind not in told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,9 @@ def kinds_words(kinds: Iterable[str]) -> str:
 def sentence(one: RefusedConfig, now: float) -> str:
     """What istiod counts of a proxy, and what of it is so at this moment."""
     what = f"the proxy of {clean(one.pod)} has refused {kinds_words(one.kinds)}, by istiod's count"
+    if one.said and not one.missing:
+        more = f" It has refused {kinds_words(one.unseen)}, too." if one.unseen else ""
+        return f"the proxy of {clean(one.pod)} refuses {_told(one.said)}{more}"
     if one.missing is None:
         return f"{what}; whether it still does is not known."
     if not one.missing and one.unseen:
@@ -79,10 +89,17 @@ def sentence(one: RefusedConfig, now: float) -> str:
     age = f" of {human_duration(now - one.updated)} ago" if one.updated is not None else ""
     names = [f"{ref.kind} {ref.namespace}/{ref.name}" for ref in one.missing]
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return (
+    found = (
         f"{what}: it goes on with those{age}, for all of its hosts, and does not serve "
         f"{', '.join(names[:NAMED])}{more} as written."
     )
+    return f"{found} It refuses {_told(one.said)}" if one.said else found
+
+
+def _told(said: Iterable[tuple[str, str]]) -> str:
+    """`listeners (LDS): virtualInbound: script load error …`, ended as a sentence."""
+    found = ((KINDS.get(kind, kind), words.rstrip(".")) for kind, words in said)
+    return f"{'; '.join(f'{kind}: {words}' if words else kind for kind, words in found)}."
 
 
 def behind(newer: Iterable[float], updated: float | None, now: float) -> str:
@@ -102,7 +119,7 @@ def _alike(found: Iterable[RefusedConfig]) -> Iterator[tuple[RefusedConfig, int]
     groups: dict[tuple[object, ...], list[RefusedConfig]] = {}
     for one in found:
         if one.still is not False:
-            groups.setdefault((one.namespace, one.kinds, one.missing), []).append(one)
+            groups.setdefault((one.namespace, one.kinds, one.missing, one.said), []).append(one)
     for group in groups.values():
         yield group[0], len(group) - 1
 
@@ -132,6 +149,11 @@ def findings_of(refused: RefusedConfigs, now: float) -> Iterator[Finding]:
 
 def _advice(one: RefusedConfig) -> str:
     log = f"kubectl -n {one.namespace} logs {one.pod} -c istio-proxy: its line with `rejected:`"
+    if one.said and not one.missing:
+        return (
+            "Correct what it comes of, or take it back: most often an EnvoyFilter that holds for "
+            "this pod. Until then the proxy goes on with what it had."
+        )
     if one.missing:
         return f"{log} says what; correct that in the newest of them, or take it back."
     return f"{log} says what, if it is recent."

@@ -109,12 +109,14 @@ class Reads:
         """In a thread: a thousand services cost a third of a second."""
         from meshtui.diagnosis.analysis import analyze
         from meshtui.operations.look.analyze import limits_of, with_refused
+        from meshtui.operations.look.proxy_sync import read_refusing
 
         limited, mesh = limits_of(self._limits.entries()), self._mesh
         found, refused = await asyncio.gather(
             asyncio.to_thread(analyze, mesh, limited=limited),
             self._refusals.read(mesh),
         )
+        refused = await read_refusing(self._session.cluster, mesh, refused)
         return with_refused(mesh, found, refused)
 
     async def limit_counters(self, pods: Sequence[Pod]) -> tuple[Counters, ...]:

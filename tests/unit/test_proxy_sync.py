@@ -29,7 +29,7 @@ from meshtui.diagnosis.proxy_sync import (
     row_lines,
     types_words,
 )
-from meshtui.diagnosis.refused_config import RefusedConfig, RefusedConfigs
+from meshtui.diagnosis.refused_config import RefusedConfig, RefusedConfigs, findings_of
 from meshtui.envoy import istiod as istiods
 from meshtui.errors import MeshtuiError, NotAllowed, Unreachable
 from meshtui.kube import logs
@@ -45,7 +45,7 @@ from meshtui.operations.look.proxy_status import (
     parse_scraped,
     read_answers,
 )
-from meshtui.operations.look.proxy_sync import read_sync
+from meshtui.operations.look.proxy_sync import read_refusing, read_sync
 from tests.unit.objects import pod, service
 from tests.unit.test_cli_analysis import use
 
@@ -233,14 +233,18 @@ def test_of_a_pod_that_has_ended_there_is_no_proxy() -> None:
     assert proxy_rows([proxy(WELL, phase="Succeeded")], SyncFacts(), NOW) == ()
 
 
-def test_a_refusal_that_is_over_is_told_as_that() -> None:
-    counted = RefusedConfigs((RefusedConfig(*WELL, kinds=("cds", "rds")),))
-    row = row_of(counted=counted, listed=(clients()[WELL],))
-    assert (row.state, [one.still for one in row.refused]) == ("in sync", [False, False])
-    assert row_lines(row, NOW) == [
-        "has refused CDS before, and takes it now",
-        "has refused RDS before, and takes it now",
-    ]
+def test_only_routes_show_that_a_refusal_is_over() -> None:
+    """A cluster was refused, and istiod's account was in sync again after the next update: that
+    did not have it, and the proxy served the cluster as it was before."""
+    since = "it has taken updates since; whether one brought what it refused is not known"
+    for missing, words, still in (
+        (None, f"has refused RDS; {since}", None),
+        ((), "has refused RDS before, and takes it now", False),
+    ):
+        counted = RefusedConfigs((RefusedConfig(*WELL, ("cds", "rds"), missing),))
+        row = row_of(counted=counted, listed=(clients()[WELL],))
+        assert (row.state, [one.still for one in row.refused]) == ("in sync", [None, still])
+        assert row_lines(row, NOW) == [f"has refused CDS; {since}", words]
 
 
 def test_a_refusal_in_words() -> None:
@@ -373,6 +377,24 @@ async def test_istiod_is_asked_and_the_log_of_a_proxy_whose_reason_it_cut_off(
     assert set(rows) == {BROKEN, STOPPED, WELL, DOOR}
     assert [one.words for one in rows[BROKEN].refused] == [REASON, "missing ): ("]
     assert (found.trouble, found.by_istiod, found.silent) == ("", True, False)
+
+
+async def test_a_finding_has_the_words_of_istiods_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what no proxy shows; of routes alone, or where nothing is refused, nobody is asked."""
+    asked = answering(monkeypatch, SYNCZ)
+    refused = (RefusedConfig(*BROKEN, ("lds", "cds")), RefusedConfig(*WELL, ("cds",)))
+    found = await read_refusing(Any, recorded_mesh(), RefusedConfigs(refused))  # type: ignore[arg-type]
+    broken, well = found.found
+    assert [kind for kind, _ in broken.said] == ["lds", "rds"] and broken.unseen == ("cds",)
+    assert broken.still is True and (well.said, well.still) == ((), None)
+    first, second = findings_of(found, NOW)
+    assert (first.severity, second.severity) == ("error", "info")
+    assert f"refuses listeners (LDS): {REASON}" in first.effect
+    assert "It has refused clusters (CDS), too." in first.effect
+    asked.clear()
+    routes = RefusedConfigs((RefusedConfig(*BROKEN, ("rds",)),))
+    assert await read_refusing(Any, recorded_mesh(), routes) is routes  # type: ignore[arg-type]
+    assert not asked
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from meshtui.diagnosis.proxy_sync import (
     proxies_among,
     proxy_rows,
 )
-from meshtui.diagnosis.refused_config import RefusedConfigs
+from meshtui.diagnosis.refused_config import RefusedConfig, RefusedConfigs
 from meshtui.errors import MeshtuiError
 from meshtui.mesh.json_text import decode
 from meshtui.mesh.model import Mesh, Pod
@@ -99,6 +99,31 @@ async def read_sync(
     heard = any(not one.trouble for one in istiods) or any(not a.trouble for a in answers.values())
     rows = await _with_reasons(cluster, rows)
     return MeshSync(now, rows, istiods, trouble, silent=bool(rows) and not heard)
+
+
+async def read_refusing(cluster: Cluster, mesh: Mesh, counted: RefusedConfigs) -> RefusedConfigs:
+    """`counted`, with what istiod's own account says of the kinds that no proxy shows.
+
+    Only where such were refused, which is rare, is it asked. Raises no `MeshtuiError`.
+    """
+    places = {(one.namespace, one.pod) for one in counted.found if one.unseen}
+    if not places:
+        return counted
+
+    async def known(_: Mesh) -> RefusedConfigs:
+        return counted
+
+    sync = await read_sync(cluster, mesh, lambda *place: place in places, known)
+    rows = {row.place: row for row in sync.rows if row.sync is not None}
+    return replace(counted, found=tuple(_with_account(one, rows) for one in counted.found))
+
+
+def _with_account(one: RefusedConfig, rows: Mapping[tuple[str, str], ProxyRow]) -> RefusedConfig:
+    row = rows.get((one.namespace, one.pod))
+    if row is None:
+        return one
+    said = ((refusal.type.lower(), refusal.words) for refusal in row.refused if refusal.still)
+    return replace(one, said=tuple(said))
 
 
 def _unnamed(pods: Iterable[Pod], clients: Iterable[ProxySync]) -> list[Pod]:
