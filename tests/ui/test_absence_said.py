@@ -76,6 +76,16 @@ def of_pods() -> str:
     return words(pods_lines(mesh.pods, mesh, found, NOW, WIDTH))
 
 
+def test_lines_that_are_not_in_their_place_are_counted_while_they_are_kept() -> None:
+    late = replace(LogEntry("bookinfo", "reviews-1", "v1", "GET /a"), late=True)
+    store = LogStore(retained=2)
+    store.add([read(late)] * 3)
+    told = words(summary_lines(store, WIDTH, False, False))
+    assert "2 lines came too late to stand at their time" in told
+    store.add([read(LogEntry("bookinfo", "reviews-1", "v1", "GET /a"))] * 2)
+    assert store.late == 0 and "too late" not in words(summary_lines(store, WIDTH, False, False))
+
+
 def of_logs() -> str:
     entries = [
         LogEntry("bookinfo", "reviews-1", "v1", "POST /a gave 503 in 3"),

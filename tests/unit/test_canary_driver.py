@@ -182,6 +182,34 @@ async def test_a_rollback_goes_to_what_was_before(before: tuple[int, ...]) -> No
     await world.session.close()
 
 
+@pytest.mark.parametrize("before", [(100, 0, 0), (60, 40, 0)])
+async def test_who_takes_a_canarys_rollback_back_is_told_what_was_left(
+    before: tuple[int, ...],
+) -> None:
+    world = World(*before)
+    await world.driver.shift(Shift(25))
+    assert await world.driver.roll_back() == BackOnStable()
+    plan = await world.session.plan_undo(world.mesh(), "", None)
+    (text,) = (one.text for one in plan.findings if "is it mended?" in one.text)
+    assert " rolled v3 back at " in text
+    await world.session.close()
+
+
+async def test_a_rollback_to_several_versions_goes_there_over_another_write() -> None:
+    world = World(60, 40, 0)
+    await world.driver.shift(Shift(25))
+    edits = [lambda: world.edit(route=[route("v1", 10), route("v2", 20), route("v3", 70)])]
+
+    def before_write(method: str, path: str) -> None:
+        if edits:
+            edits.pop()()
+
+    world.cluster.before_write = before_write
+    assert await world.driver.roll_back() == BackOnStable()
+    assert world.weights == [60, 40, 0]
+    await world.session.close()
+
+
 async def test_a_rollback_takes_the_copies_off(world: World) -> None:
     await world.driver.shift(Shift(0, shadow=True))
     assert await world.driver.roll_back() == BackOnStable()

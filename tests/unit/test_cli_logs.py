@@ -52,7 +52,9 @@ class Tail:
         yield SimpleNamespace(read_mesh=read_mesh, cluster=cluster, journal=None)
 
     def give(self, *lines: Any) -> None:
-        self.entries += [LogEntry("default", one.pod, one.version, one.text) for one in lines]
+        self.entries += [
+            LogEntry("default", one.pod, one.version, one.text, late=one.late) for one in lines
+        ]
 
     def fail(self, pod: str, error: MeshtuiError) -> None:
         self.entries.append(
@@ -89,6 +91,23 @@ def test_raw_lines_stand_as_they_came(tail: Tail, capsys: pytest.CaptureFixture[
         f"reviews-v1-x  {line().text}",
         f"reviews-v1-x  {FOREIGN.text}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("late", "words"),
+    [
+        (0, ""),
+        (1, "meshtui: 1 line came too late to stand at its time\n"),
+        (3, "meshtui: 3 lines came too late to stand at their time\n"),
+    ],
+)
+def test_lines_that_are_not_in_their_place_are_counted(
+    tail: Tail, late: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tail.give(line(), *(replace(line(), late=True) for _ in range(late)))
+    assert main(["logs", "reviews"]) == 0
+    err = capsys.readouterr().err
+    assert words in err and ("too late" in err) is bool(late)
 
 
 def test_what_is_counted_of_no_requests_at_all(

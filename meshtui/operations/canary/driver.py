@@ -24,6 +24,7 @@ from meshtui.changes.change import (
     Target,
 )
 from meshtui.changes.change import Shift as ShiftRequest
+from meshtui.changes.not_reached import VERB
 from meshtui.changes.outcome import Outcome
 from meshtui.changes.outside import is_outside
 from meshtui.errors import Conflict, MeshtuiError, NotFound, Unreachable
@@ -203,6 +204,9 @@ class Driver:
         mesh, sample = await self._fresh(), self._clients()
         target = Target(self._service.key, self.facts.written, uid=self.facts.uid)
         plan = await self._session.plan(mesh, request, target, sample)
+        if rollback and isinstance(request, ShiftRequest):
+            # As the journal knows it: the canary was left, whatever it takes to leave it.
+            plan = replace(plan, change=replace(plan.change, verb=VERB))
         if plan.dangers and not (rollback or self._force):
             return NotServed(f"not written: {'; '.join(plan.dangers)}")
         if plan.empty:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from meshtui.changes.adopt_by_route import SERVICE
-from meshtui.changes.assemble import spec_of
+from meshtui.changes.assemble import rule_change, spec_of
 from meshtui.changes.blast import of_connections
 from meshtui.changes.breaker_ops import bypassed, passed_by, stops_inheriting
 from meshtui.changes.build import build_change
@@ -48,6 +48,7 @@ from meshtui.changes.locate import (
 from meshtui.changes.not_reached import Beyond, beyond, rollback_rules, rules_touched
 from meshtui.changes.stream_rules import open_connections
 from meshtui.changes.undo import place_of
+from meshtui.changes.weight_ops import weight_operations
 from meshtui.errors import Conflict, JournalError, MeshtuiError, NotFound
 from meshtui.journal import Status
 from meshtui.journal.entry import TOOK_EFFECT
@@ -221,7 +222,7 @@ class Planner:
     async def rollback_again(
         self, mesh: Mesh, change: Change | Entry, sample: Sample | None
     ) -> Plan:
-        """The same rollback of the same rules to the same version, on the object as it is now.
+        """The same rollback of the same rules to the same versions, on the object as it is now.
 
         Raises `Conflict` where the rule is not there any more.
         """
@@ -240,7 +241,11 @@ class Planner:
         service = resolve_service(mesh, change.service.name, change.service.namespace)
         rule = next(r for r in owner.rules if (r.place, r.index) == (known.protocol, index))
         located = Located(mesh, service, owner, rule)
-        carrying = next(d for d in change.after["destinations"] if d["weight"] > 0)
+        carrying, *others = [d for d in change.after["destinations"] if d["weight"] > 0]
+        if others:
+            weights = _percents(located, change.after)
+            again = rule_change(located, change.verb, weight_operations(located, weights))
+            return await self.checked(mesh, again, sample)
         place = HostSubset(carrying["host"], carrying["subset"] or "")
         several = rules_touched(change.spec_before, change.spec_after) > 1
         left = beyond(located, place) if several else ()
@@ -337,6 +342,16 @@ def _stranding(mesh: Mesh, change: Change) -> tuple[Caution, ...]:
     seen = consequences(mesh, mesh_after(mesh, change), change)
     known = any(finding.level == "danger" for finding in found)
     return found if known else (*found, *seen)
+
+
+def _percents(located: Located, rule: Mapping[str, Any]) -> dict[str, float]:
+    """By label what each destination had of a rule's traffic."""
+    total = sum(one["weight"] for one in rule["destinations"])
+    found: dict[str, float] = {}
+    for one in rule["destinations"]:
+        label = label_of(located, one["host"], one["subset"] or "")
+        found[label] = found.get(label, 0.0) + 100 * one["weight"] / total
+    return found
 
 
 def _in_doubt(entry: Entry) -> tuple[Caution, ...]:
