@@ -66,6 +66,11 @@ class TextFormat:
     fields: tuple[tuple[str, str], ...]
 
     def values(self, line: str) -> Mapping[str, str] | None:
+        """None where the line does not fit, or has no code."""
+        found = self.parts(line)
+        return found if found is not None and "response_code" in found else None
+
+    def parts(self, line: str) -> Mapping[str, str] | None:
         """Each field ends where the text behind it begins; None where the line does not fit."""
         if not line.startswith(self.head):
             return None
@@ -77,7 +82,7 @@ class TextFormat:
             if name:
                 found[name] = line[at:end]
             at = end + len(after)
-        return found if at == len(line) and "response_code" in found else None
+        return found if at == len(line) else None
 
 
 @lru_cache(maxsize=64)
@@ -107,12 +112,14 @@ def json_values(line: str, keys: Mapping[str, str]) -> Mapping[str, Any] | None:
         return None
     found: dict[str, Any] = {}
     for key, text in keys.items():
-        whole = _OPERATOR.fullmatch(text)
-        name = field_of(whole[1], whole[2] or "") if whole else ""
         outer, dot, inner = key.partition(".")
         value = raw.get(key)
         if value is None and dot and isinstance(raw.get(outer), dict):
             value = raw[outer].get(inner)
+        whole = _OPERATOR.fullmatch(text)
+        name = field_of(whole[1], whole[2] or "") if whole else ""
         if name and value is not None:
             found[name] = value
+        elif whole is None and isinstance(value, str) and (several := text_format(text)):
+            found |= several.parts(value) or {}
     return found if "response_code" in found else None

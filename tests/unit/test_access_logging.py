@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -110,6 +111,26 @@ def test_a_line_of_the_meshs_own_json() -> None:
     assert parse_line(line) is None
     found = parse_line(line, [LogFormat(keys=KEYS)])
     assert found is not None and (found.code, found.path) == (429, "/a")
+
+
+@pytest.mark.parametrize(
+    ("template", "value", "method", "path", "code"),
+    [
+        ("%REQ(:METHOD)% %REQ(:PATH)%", "GET /a b", "GET", "/a b", 200),
+        ("%REQ(:METHOD)% to %REQ(:PATH)%", "GET /a", "", "", 200),  # does not fit
+        ("%REQ(:METHOD)%%REQ(:PATH)%", "GET/a", "", "", 200),  # nothing tells where one ends
+        ("%REQ(:METHOD)% %REQ(:PATH)%", 7, "", "", 200),
+        ("%RESPONSE_CODE%: %REQ(:METHOD)%", "503: PUT", "PUT", "", 503),
+    ],
+)
+def test_a_key_that_holds_several_fields(
+    template: str, value: object, method: str, path: str, code: int
+) -> None:
+    keys = {"s": "%RESPONSE_CODE%", "what": template}
+    line = json.dumps({"s": 200, "what": value})
+    found = parse_line(line, [LogFormat(keys=keys)])
+    assert found is not None
+    assert (found.method, found.path, found.code) == (method, path, code)
 
 
 def test_the_formats_of_meshconfig_and_of_a_provider() -> None:

@@ -39,6 +39,16 @@ def test_one_that_shows_the_host_is_not_blamed(one: Obj, flag: str) -> None:
     assert "hides" not in words(found, flag)
 
 
+@pytest.mark.parametrize(("flag", "says"), [("UF", True), ("UH", True), ("NR", False)])
+def test_requests_that_reach_no_pod_may_have_gone_to_an_address_only(flag: str, says: bool) -> None:
+    """Seen with a Sidecar and a host's address that nobody listens at; NR tells it itself."""
+    lost = scope(mesh_with(HIDING), caller=signals(c503=100, **{flag: 100}))
+    text = " ".join(text for one in sentences(lost) for text in one.lines)
+    assert (SAYS in text) == says
+    answered = scope(mesh_with(HIDING), "v1", caller=signals(c503=100, **{flag: 100}))
+    assert "hides" not in " ".join(text for one in sentences(answered) for text in one.lines)
+
+
 def test_a_service_without_traffic_says_who_does_not_see_it() -> None:
     nobody = frozenset[tuple[str, str]]()
     silent = scope(mesh_with(HIDING), "v1", clients=nobody)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from meshtui.dataclass import dataclass
@@ -198,6 +198,19 @@ def _one_below(scope: VersionScope, key: ServiceKey, row: VersionView) -> str:
     return f"{name} {_label(row)} {percent((row.caller or Signals()).error_ratio or 0.0)}"
 
 
+_TOLD_BY_FLAG = frozenset({"NR", "NC"})
+"""Flags whose own explanation names a Sidecar that hides the host."""
+
+
+def _may_be_hidden(scope: VersionScope, parts: Iterable[VersionScope]) -> bool:
+    """Whether no request comes, or some reach no pod: what a proxy does not know, it sends to the
+    address that was asked."""
+    if state_of(scope) == NO_TRAFFIC:
+        return True
+    lost = [one.caller.flags for one in (scope, *parts) if one.nowhere and one.caller is not None]
+    return any(_TOLD_BY_FLAG.isdisjoint(flags) for flags in lost)
+
+
 def sentences(scope: VersionScope) -> tuple[Said, ...]:
     """What is said of a version; of a service's versions and its total.
 
@@ -217,7 +230,7 @@ def sentences(scope: VersionScope) -> tuple[Said, ...]:
         well = [part for part in parts if not _worth_a_sentence(part)]
         found = [*(_sentence(part) for part in bad), total, *_well(well)]
     first = found[0]
-    hidden = hidden_hosts(scope) if state_of(scope) == NO_TRAFFIC else ()
+    hidden = hidden_hosts(scope) if _may_be_hidden(scope, parts) else ()
     beside = (*refused_sentences(scope), turned_away(scope))
     door = edge(scope)
     entered = _gateways(scope)
