@@ -62,21 +62,29 @@ def mark_unread(rows: Iterable[RowWork], service: ServiceKey, mesh: Mesh, sample
 
     A row whose own proxies were read had no request: that is evidence, and it is zero.
     """
-    lost = sample.unread.union(sample.muted)
-    if not lost:
+    if not sample.unread and not sample.muted:
         return
-    known = sample.clients.get(service, frozenset())
-    callers = (lost & known) or (_may_call(lost, service, mesh) if not known else frozenset())
-    why = _why(callers, sample) if callers else ""
-    for work in rows:
+    works = tuple(rows)
+    why = ""
+    if any(_nobody_seems_to_call(work) for work in works):
+        callers = _silent_callers(service, mesh, sample)
+        why = _why(callers, sample) if callers else ""
+    for work in works:
         _mark(work, why, sample)
 
 
-def _may_call(lost: frozenset[Client], service: ServiceKey, mesh: Mesh) -> frozenset[Client]:
-    """Without the waypoints of others: one calls what it stands before, and runs under its name."""
+def _silent_callers(service: ServiceKey, mesh: Mesh, sample: Sample) -> frozenset[Client]:
+    """Of whom nobody knows what they sent. Of a large mesh most may not be read yet: the same
+    thousands are the same object at each service, which tells them from others at once."""
+    known = sample.clients.get(service)
+    if known:
+        return known.intersection(sample.unread).union(known.intersection(sample.muted))
+    lost = sample.unread.union(sample.muted) if sample.muted else sample.unread
     found = mesh.by_key.get(service)
     own = waypoint_of(mesh, found) if found is not None else None
-    return lost.difference(place for place in waypoints(mesh) if place != own)
+    # One calls what it stands before, and runs under its name.
+    others = [place for place in waypoints(mesh) if place != own]
+    return lost.difference(others) if others else lost
 
 
 def mark_copies(rows: Iterable[RowWork], service: ServiceKey, sample: Sample) -> None:
@@ -109,7 +117,7 @@ def mark_hops(
 
 
 def _why(callers: frozenset[Client], sample: Sample) -> str:
-    unread = callers & sample.unread
+    unread = callers if callers is sample.unread else callers & sample.unread
     if unread:
         return _not_read(unread)
     return ", ".join(_silent_words(callers, sample))
@@ -125,10 +133,14 @@ def _mark(work: RowWork, why: str, sample: Sample) -> None:
     silent = bool(own & sample.unread)
     if silent and work.server is not None and not work.server.requests:
         work.server = None
-    if not why or work.caller is None or work.caller.requests or not work.host:
+    if not why or not _nobody_seems_to_call(work):
         return
     if not own or silent:
         work.caller, work.unknown_because = None, why
+
+
+def _nobody_seems_to_call(work: RowWork) -> bool:
+    return work.caller is not None and not work.caller.requests and bool(work.host)
 
 
 @lru_cache(maxsize=16)

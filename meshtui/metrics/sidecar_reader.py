@@ -57,7 +57,7 @@ class Limits:
     deadline_s: float = 10.0
     concurrency: int = 16
     round_s: float = 1.0
-    busy: float = 8.0
+    busy: float = 6.0
 
 
 DEFAULTS = Limits()
@@ -86,6 +86,7 @@ class SidecarReader:
         """When each was read last, the longest ago first."""
 
         self._first: Set[PodId] | None = None
+        self._first_took_s = 0.0
         self._why: dict[PodId, MeshtuiError] = {}
         self._out_of_reach = False
         self._began = clock()
@@ -152,14 +153,20 @@ class SidecarReader:
         self._expire()
         for pod, _ in failed:
             self._miss(pod)
+        at = self._clock()
         failures = await self._read_first(plan.first, plan.first, began)
+        self._first_took_s = self._clock() - at
         if None in others.values():
             self._out_of_reach = False
         return [*plan.first, *asked], [*failures, *failed]
 
     async def _read_others(self, pods: Sequence[Pod], began: float, pause_s: float) -> Outcomes:
-        """In their turns, until it is time for what is looked at."""
+        """In their turns, until it is time for what is looked at.
+
+        `pause_s` is how long the whole sample is to last.
+        """
         hurried = self._hurried
+        pause_s -= self._first_took_s
         until = began + max(self._limits.round_s, pause_s)
         outcomes: Outcomes = {}
         if not hurried.is_set():
