@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.own_past import OwnPast, judge_by
-from meshtui.mesh.signals import Sample
+from meshtui.mesh.signals import Sample, same_numbers
 from meshtui.mesh.steady import SteadyStates
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import ServiceView, put_to
@@ -38,12 +38,14 @@ class MeasuredViews:
     def of(
         self, services: tuple[ServiceView, ...], sample: Sample | None, limits: Thresholds
     ) -> tuple[ServiceView, ...]:
-        """`services` with what `sample` says; the same tuple as long as both are the same."""
+        """`services` with what `sample` says; the same tuple as long as both say the same."""
         asked = self._asked
-        if asked is None or asked[0] is not sample or asked[1] != limits:
+        if asked is None or not same_numbers(asked[0], sample) or asked[1] != limits:
             self._asked, self._services, self._shown = (sample, limits), (), {}
         elif services is self._services:
             return self._views
+        else:
+            sample = asked[0]
         known = self._shown
         keys = [one.key for one in services]
         shown: list[_Shown | None] = [known.get(key) for key in keys]

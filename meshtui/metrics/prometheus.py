@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import field, replace
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from meshtui.dataclass import dataclass
 from meshtui.errors import Unreachable
@@ -97,6 +97,9 @@ class Limits:
 
 DEFAULTS = Limits()
 
+SETTLED_S = 2.0
+"""Seconds after the last scrape in which others of the same time may still come in."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Targets:
@@ -107,6 +110,15 @@ class _Targets:
     scraped: bool
     before: float | None
     sent: Mapping[Client, Signals] = field(default_factory=dict)
+
+
+class _Counted(NamedTuple):
+    """What the counts of a sample hang on: where all of it is as before, they are too."""
+
+    scraped_at: float
+    window: str
+    mesh: Mesh
+    clients: Mapping[ServiceKey, frozenset[Client]]
 
 
 class PrometheusSource:
@@ -141,6 +153,7 @@ class PrometheusSource:
         self._one_at_a_time = asyncio.Lock()
         self._last: tuple[float, float, Sample] | None = None
         self._known: tuple[Newest, Rhythm, float] | None = None
+        self._counted: tuple[_Counted, Sample] | None = None
         self._rhythm: tuple[float, frozenset[str], Rhythm] | None = None
         self._clients: tuple[float, Mapping[ServiceKey, frozenset[Client]]] = -math.inf, {}
         self._clusters = Clusters()
@@ -272,6 +285,16 @@ class PrometheusSource:
         self._known = newest, rhythm, newest.at - asked_at
         targets = await self._targets(newest, rhythm, _gateways(mesh))
         self._refuse_old(newest, rhythm, targets)
+        counted = _Counted(newest.scraped_at, rhythm.window, mesh, self._clients[1])
+        if self._counted is not None and _nothing_new(self._counted[0], counted):
+            again = replace(
+                self._counted[1],
+                time=asked_at,
+                read=targets.read,
+                failed=targets.down,
+                problems=self._problems(newest, rhythm, targets),
+            )
+            return (await self._supplement(mesh, again) if self._supplement else again), rhythm
         beside = await self._beside_counts(mesh, rhythm.window, newest.at)
         clients = self._clients[1]
         muted = not_counting(mesh, CLIENT)
@@ -297,6 +320,7 @@ class PrometheusSource:
         summed = await self._worker.run(summing, self._limits.tick_s)
         seen = replace(summed, sent={**targets.sent, **summed.sent})
         found = _with_denied(seen, beside)
+        self._counted = (counted, found) if newest.age_s >= SETTLED_S else None
         return (await self._supplement(mesh, found) if self._supplement else found), rhythm
 
     async def _ask(self, promql: str, at: float | None) -> QueryResult:
@@ -320,7 +344,9 @@ class PrometheusSource:
                 else "does it scrape the sidecars (port 15020, /stats/prometheus)?",
             )
         if due:
-            self._clients = self._clock() + self._limits.clients_s, clients_of(callers)
+            known, now_known = self._clients[1], clients_of(callers)
+            until = self._clock() + self._limits.clients_s
+            self._clients = until, known if known == now_known else now_known
             self._clusters = clusters_of(callers)
         return found
 
@@ -401,6 +427,11 @@ class PrometheusSource:
                 f"Prometheus: how often it scrapes cannot be seen; {rhythm.interval_s:g} s assumed"
             )
         return (*lines, *(f"Prometheus: {w}" for w in list(self._warnings)[:_MOST_WARNINGS]))
+
+
+def _nothing_new(before: _Counted, now: _Counted) -> bool:
+    same = before.mesh is now.mesh and before.clients is now.clients
+    return same and (before.scraped_at, before.window) == (now.scraped_at, now.window)
 
 
 def _freshest(newest: Newest) -> list[tuple[str, str]]:

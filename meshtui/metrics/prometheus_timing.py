@@ -33,6 +33,11 @@ class Newest:
         return min(self.ages.values())
 
     @property
+    def scraped_at(self) -> float:
+        """When the last of all scrapes was, by the server's clock, to the millisecond."""
+        return round(self.at - self.age_s, 3)
+
+    @property
     def jobs(self) -> frozenset[str]:
         return frozenset(job for job, _ in self.ages)
 

@@ -76,6 +76,11 @@ class CalmOrder:
         self._stood: Mapping[ServiceKey, int] = {}
         """Where each row stood when it was sorted by the same: equal ones keep their places."""
 
+    @property
+    def settled(self) -> bool:
+        """Whether the same values once more would leave all rows where they are."""
+        return not any(held.better for held in self._held.values())
+
     def prepare(self, views: Iterable[ServiceView]) -> None:
         """Measure these beside the loop, before `arrange` is asked for them; in any thread."""
         known = self._measured

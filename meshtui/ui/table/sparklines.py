@@ -54,6 +54,12 @@ class History:
         self._last = 0.0
         self._prepared: Mapping[ServiceKey, tuple[ServiceView, _Readings]] = {}
 
+    def repeat(self, sample: Sample) -> None:
+        """One that says what the last one said, of the same views."""
+        if self._samples and sample.time != self._last:
+            self._last = sample.time
+            self._samples.append(self._samples[-1])
+
     def prepare(self, sample: Sample | None, views: Iterable[ServiceView]) -> None:
         """Read these beside the loop, before they are recorded; in any thread."""
         if sample is None or sample.time == self._last:

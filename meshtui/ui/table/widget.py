@@ -11,7 +11,7 @@ from textual.message import Message
 
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.sides import CALLER, SIDES, seen_from
-from meshtui.mesh.signals import Sample
+from meshtui.mesh.signals import Sample, same_numbers
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.draft import Draft
@@ -86,6 +86,9 @@ class MeshTable(LinesView, can_focus=True):
         What it says of a view is used for that very view alone: what is chosen meanwhile, or
         comes otherwise, is worked out by `feed`.
         """
+        fed_views, fed = self._fed
+        if same_numbers(fed, sample) and _same(views, fed_views):
+            return
         for history in self._histories.values():
             history.prepare(sample, views)
         self._order.prepare([seen_from(view, self.side) for view in views])
@@ -93,7 +96,9 @@ class MeshTable(LinesView, can_focus=True):
     def feed(self, views: tuple[ServiceView, ...], sample: Sample | None) -> None:
         """Show these views; `sample` is what they were measured by."""
         before, self._fed = self._fed, (views, sample)
-        if views and before[1] is sample and _same(views, before[0]):
+        if views and same_numbers(before[1], sample) and _same(views, before[0]):
+            if before[1] is not sample and sample is not None:
+                self._feed_again(sample)
             return
         for history in self._histories.values():
             history.record(sample, views)
@@ -102,6 +107,16 @@ class MeshTable(LinesView, can_focus=True):
         self._know(namespaces=len({view.key.namespace for view in views}) > 1)
         self._keep_open(views)
         self._arrange()
+
+    def _feed_again(self, sample: Sample) -> None:
+        """Nothing was counted since: rows that are on their way to a better place may reach it."""
+        for history in self._histories.values():
+            history.repeat(sample)
+        self._sampled = sample.time
+        if self._order.settled:
+            self.repaint_changed()
+        else:
+            self._arrange()
 
     def set_drafts(self, drafts: Mapping[ServiceKey, Draft]) -> None:
         if self._know(drafts=dict(drafts)):

@@ -63,6 +63,8 @@ class Counts:
 
     def prepare(self, views: tuple[ServiceView, ...], namespace: str, side: str) -> None:
         """Count them beside the loop, before their line is asked for; in any thread."""
+        if self._ready[0] is views and self._ready[1] == (namespace, side):
+            return
         self._ready = views, (namespace, side), counts_line(shown(views, namespace), side)
 
     def line(self, views: tuple[ServiceView, ...], namespace: str, side: str) -> Line:
