@@ -92,7 +92,9 @@ async def _there(
                 yield window.pass_by(kept)
             else:
                 newest = max(newest, kept.stamp / 1e9)
-                for one in (*window.add(kept, newest), *window.due(newest)):
+                if (one := window.add(kept, newest)) is not None:
+                    yield one
+                for one in window.due(newest):
                     yield one
 
 
@@ -178,13 +180,12 @@ async def _following(
     clock = asyncio.get_running_loop().time
     try:
         while True:
-            entry = await _next(queue, window.due_at)
+            entry = await _next(queue, window)
             kept = keep(entry) if entry is not None else None
             if kept is not None and len(readers) < 2 and not len(window):
                 yield window.pass_by(kept)
-            elif kept is not None:
-                for one in window.add(kept, clock()):
-                    yield one
+            elif kept is not None and (one := window.add(kept, clock())) is not None:
+                yield one
             for one in window.due(clock()):
                 yield one
     finally:
@@ -193,12 +194,12 @@ async def _following(
         await asyncio.gather(looking, *tasks.values(), return_exceptions=True)
 
 
-async def _next(queue: asyncio.Queue[LogEntry], until: float | None) -> LogEntry | None:
+async def _next(queue: asyncio.Queue[LogEntry], window: TimeWindow) -> LogEntry | None:
     """The next line that comes; None where the time has come for one that is held."""
-    with suppress(asyncio.QueueEmpty):
+    if not queue.empty():
         return queue.get_nowait()
     try:
-        async with asyncio.timeout_at(until):
+        async with asyncio.timeout_at(window.due_at):
             return await queue.get()
     except TimeoutError:
         return None
