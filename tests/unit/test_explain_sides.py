@@ -9,7 +9,7 @@ from meshtui.diagnosis.explain.scope import VersionScope, called_by, scope_of
 from meshtui.diagnosis.explain.triage import Said, below, headline, sentences
 from meshtui.mesh.signals import UNKNOWN, Sample, Signals, VersionKey
 from meshtui.mesh.view import service_views
-from tests.unit.explaining import CALLERS, KEY, mesh_of, scope, signals
+from tests.unit.explaining import CALLERS, KEY, mesh_of, scope, signals, words
 from tests.unit.objects import pod, route
 
 
@@ -31,6 +31,22 @@ def test_errors_of_the_version_itself_are_its_own() -> None:
     assert sides(found) == (
         "v1 answers the errors itself (503 3.0/s): callers see 30 %, its own proxy counts 30 %."
     )
+
+
+def test_what_the_own_proxy_answers_is_not_the_programs() -> None:
+    """Seen with a program that crashed: its pod's proxy has UF and URX, and callers no flag."""
+    own = signals(c503=30, UF=30, URX=30)
+    found = scope(mesh_of(), "v1", signals(c503=30), own)
+    assert sides(found) == (
+        "The own proxy of v1 makes the errors (UF 3.0/s, URX 3.0/s), and not the program: callers "
+        "see 30 %, it counts 30 %."
+    )
+    said = "The own proxy of v1 answers it (UF, URX), and not the program: it counts 3.0/s too."
+    assert words(found, "503").startswith(said)
+    some = scope(mesh_of(), "v1", signals(c503=30), signals(c503=30, UF=10, URX=10))
+    assert words(some, "503").startswith("v1 answers it itself: its own proxy counts 3.0/s too.")
+    other = scope(mesh_of(), "v1", signals(c500=30), signals(c500=30, c503=30, UF=30))
+    assert words(other, "500").startswith("v1 answers it itself")
 
 
 def test_errors_that_callers_do_not_see_are_hidden_by_the_rules_retries() -> None:

@@ -156,7 +156,11 @@ def _both(scope: VersionScope, caller: Signals, found: _Ratios) -> str:
 def _itself(scope: VersionScope, caller: Signals, server: Signals, found: _Ratios) -> str:
     """How the server says it was; its own proxy has flags for a program that it can't reach."""
     if not _failures(scope, server):
-        return _answered(scope, by_flags(server), found)
+        return (
+            f"The own proxy of {scope.name} makes the errors{by_flags(server)}, and not the "
+            f"program: callers see {percent(found.seen)}, it counts {percent(found.own)}"
+            f"{included(scope)}."
+        )
     return _shown_itself(scope, caller, found)
 
 

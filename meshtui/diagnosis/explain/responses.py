@@ -18,6 +18,9 @@ from meshtui.mesh.undecided import LIMITED, flagged
 MOSTLY = 0.5
 """Part of what callers see that the server must count to be called its own."""
 
+NEARLY_ALL, NAMED = 0.9, 3
+"""Part of the answers with a code that must have a flag to be the own proxy's; flags named."""
+
 NOISE = 0.02
 """Part of a code's requests that may be without a flag and not be worth a word."""
 
@@ -170,12 +173,26 @@ def _who(scope: VersionScope, code: str, kind: str, per_second: float) -> str:
         )
     if copies(scope):
         return _who_beside_copies(scope, per_second, ratio, own)
+    if own >= MOSTLY * per_second and (flags := _own_proxys(scope, server, code, kind)):
+        return (
+            f"The own proxy of {scope.name} answers it ({flags}), and not the program: it counts "
+            f"{rate(own)} too."
+        )
     if own >= MOSTLY * per_second:
         return f"{scope.name} answers it itself: its own proxy counts {rate(own)} too."
     return (
         f"{scope.name} itself answers {rate(own)} of it; the rest is made on the way, by a "
         "proxy that sets no flag, or not counted there yet."
     )
+
+
+def _own_proxys(scope: VersionScope, server: Signals, code: str, kind: str) -> str:
+    """The flags with which the version's own proxy gave nearly all of its answers with the code."""
+    left = unflagged(scope, server)[0].get(code, 0.0) if kind == "codes" else 0.0
+    if kind != "codes" or left > (1 - NEARLY_ALL) * server.codes.get(code, 0.0):
+        return ""
+    given = (flag for flag in server.flags if code.startswith(_answered_with(scope, flag)[0]))
+    return ", ".join(sorted(given, key=lambda flag: (-server.flags[flag], flag))[:NAMED])
 
 
 def _by_rules(scope: VersionScope, code: str) -> str:
