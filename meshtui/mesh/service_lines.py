@@ -8,24 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 
-from meshtui.mesh.judging import ENOUGH, OK, Tally, counts_of
+from meshtui.mesh.judging import OK, Tally, counts_of
 from meshtui.mesh.pod_health import with_pods_state
 from meshtui.mesh.row_work import RowWork
 from meshtui.mesh.side_names import CALLER, SERVER
-from meshtui.mesh.standing import Known, Line, Margins, Span, follow, slowed
-from meshtui.mesh.standing_still import (
-    ROUNDED,
-    ends_nothing,
-    make_up,
-    windows_of,
-)
+from meshtui.mesh.standing import POOLED_S, Known, Line, Margins, Span, follow, slowed
+from meshtui.mesh.standing_still import ROUNDED, guard_of, make_up, to_follow, windows_of
 from meshtui.mesh.telemetry_join import Joins
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import ServiceWork
-
-POOLED_S = 60.0
-"""Seconds that are counted together, as windows that do not overlap."""
 
 Place = tuple[str, str, str]
 """A line as one side counts it: host, label, side; the service's own has no host and no label."""
@@ -54,10 +47,18 @@ class ServiceLines:
     _margins: list[Margins] = field(default_factory=list)
     """Of each tick of `past`."""
 
+    _failed_at: float = inf
+    """When a request failed last; infinity where all was not well, or not known, at `_well_at`."""
+
+    _well_at: float = 0.0
+
     _limits: Thresholds | None = None
-    """What the margins are to."""
+    """What margins and guards are by."""
 
     _slow: dict[int, str] = field(default_factory=dict)
+    _was_slow: bool = False
+    """Whether a line is slow, or was at the sample before."""
+
     _joins: Joins | None = None
     _rows: int = -1
 
@@ -86,38 +87,62 @@ class ServiceLines:
         self, judged: Sequence[str], windows: Windows, newest: Span, limits: Thresholds
     ) -> None:
         """The states after the sample that was counted last; `judged` are those by it alone."""
-        lines, slow, end = self.lines, self._slow, newest.end
-        quiet = newest.begin - POOLED_S
-        calm = not slow
-        known: Known = ()
+        if self._stays_well(judged, newest, limits):
+            return
+        lines, end = self.lines, newest.end
         if limits is not self._limits:
-            self._limits, self._margins = limits, [[] for _ in self.past]
-        for at, count in enumerate(self.past[-1]):
-            if count is None:
-                continue
+            self._renew(limits)
+        known = self._ticks(windows)
+        for at in to_follow(lines, known, newest):
             line = lines[at]
             if line is None or end - line.at > POOLED_S:
                 line = lines[at] = Line(judged[at], end, newest.begin, entered=end)
-            if isinstance(count, tuple):
-                known = known or self._ticks(windows)
-                if newest.begin < line.counted_at - ROUNDED and ends_nothing(
-                    line, count, at, known, limits
-                ):
-                    line.skipped = known
-                else:
-                    _follow(line, at, known, judged[at], newest, limits)
-            elif not _is_calm(line, count, quiet):
-                known = known or self._ticks(windows)
-                _follow(line, at, known, judged[at], newest, limits)
-            line.at = end
-            if line.slow or (slow and at in slow):
+            guard = line.guard
+            _follow(line, at, known, judged[at], newest, limits)
+            if line.guard[:2] != guard[:2]:
+                self._forget_margins(at)
+        if self._slow or self._was_slow:
+            self._slow_down(newest)
+        latest = None if self._slow else _last_failure(lines, self.past[-1])
+        self.calm = latest is not None
+        self._failed_at, self._well_at = inf if latest is None else latest, end
+
+    def _stays_well(self, judged: Sequence[str], newest: Span, limits: Thresholds) -> bool:
+        """Whether nothing is to be pooled, as nothing fails now and nothing did lately."""
+        lines, end = self.lines, newest.end
+        if self._failed_at >= newest.begin - POOLED_S or self._slow or limits.degraded:
+            return False
+        if judged.count(OK) < len(lines) or end - self._well_at > POOLED_S:
+            return False
+        self._well_at = end
+        for line in lines:
+            if line is not None:
+                line.at = end
+        return True
+
+    def _renew(self, limits: Thresholds) -> None:
+        """Forget what was worked out by other limits."""
+        self._limits, self._margins = limits, [[] for _ in self.past]
+        for line in self.lines:
+            if line is not None:
+                line.guard = guard_of(line, limits)
+
+    def _forget_margins(self, at: int) -> None:
+        for margins in self._margins:
+            if margins:
+                margins[at] = -inf
+
+    def _slow_down(self, newest: Span) -> None:
+        slow, self._was_slow = self._slow, False
+        for at, (line, count) in enumerate(zip(self.lines, self.past[-1], strict=True)):
+            if line is None:
+                continue
+            if count is not None and (line.slow or at in slow):
                 before = line.shown
                 slowed(line, slow.get(at, ""), newest, counts_of(count)[0])
                 if line.shown != before:
-                    line.entered = end
-            if line.state != OK or line.slow:
-                calm = False
-        self.calm = calm
+                    line.entered = newest.end
+            self._was_slow = self._was_slow or bool(line.slow)
 
     def show(self, work: ServiceWork) -> None:
         """Give the service and its rows the states of their lines."""
@@ -158,6 +183,7 @@ class ServiceLines:
         moved = [where.get(place) for place in self.places]
         self.past = [[None if at is None else tick[at] for at in moved] for tick in self.past]
         self._margins = [[] for _ in self.past]
+        self._failed_at = inf
 
     def _lines_of(self, work: ServiceWork) -> list[Line | None]:
         known = dict(zip(self.places, self.lines, strict=True))
@@ -165,7 +191,6 @@ class ServiceLines:
 
     def _ticks(self, windows: Windows) -> Known:
         ticks, margins = self.past, self._margins
-        margins[-1] = [None] * len(self.places)
         return [
             (begin, ticks[-1 - ago], margins[-1 - ago])
             for ago, begin in windows
@@ -176,11 +201,13 @@ class ServiceLines:
 def _follow(
     line: Line, at: int, known: Known, first: str, newest: Span, limits: Thresholds
 ) -> None:
-    make_up(line, at)
+    make_up(line, at, go_on=isinstance(known[0][1][at], tuple))
     before = line.state
     follow(line, windows_of(at, known, line.since - ROUNDED), first, newest, limits)
     if line.state != before:
         line.entered = newest.end
+    line.at = newest.end
+    line.guard = guard_of(line, limits)
 
 
 def _places(work: ServiceWork) -> list[Place]:
@@ -192,9 +219,19 @@ def _places(work: ServiceWork) -> list[Place]:
     return found
 
 
-def _is_calm(line: Line, requests: float, quiet: float) -> bool:
-    """Whether nothing has failed since `quiet`, where nothing fails now: nothing to pool."""
-    return line.state == OK and requests >= ENOUGH and line.failed_at < quiet
+def _last_failure(lines: Sequence[Line | None], counts: _Tick) -> float | None:
+    """When a request of them failed last; None where not all is well with those that are known,
+    and infinity where one is not known.
+    """
+    latest = 0.0
+    for line, count in zip(lines, counts, strict=True):
+        if count is None or line is None:
+            latest = inf
+        elif line.state != OK or line.slow:
+            return None
+        elif line.failed_at > latest:
+            latest = line.failed_at
+    return latest
 
 
 def _is_well(work: ServiceWork | RowWork) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from meshtui.mesh.interval import above, below
@@ -29,6 +30,9 @@ from meshtui.mesh.judging import (
     worse,
 )
 from meshtui.mesh.thresholds import Thresholds
+
+POOLED_S = 60.0
+"""Seconds that are counted together, as windows that do not overlap."""
 
 FORGOTTEN_S = 300.0
 """Seconds without a failure after which a state goes, however few requests there were."""
@@ -67,11 +71,28 @@ _UNJUDGED = _TOO_FEW | {NOT_KNOWN}
 Tick = Sequence[Tally | None]
 """What one sample counted, by the places of the lines; None where that is not known."""
 
-Margins = list[float | None]
-"""What `mesh.standing_still` keeps of the same lines; empty of a sample without failures."""
+Margins = list[float]
+"""The least margins of the same lines, for their guards: of the sample's window, or of it and any
+just before. Minus infinity where that is not known; empty of a sample without failures.
+"""
 
 Known = Sequence[tuple[float, Tick, Margins]]
 """Windows that have no second in common, the newest first: when each began, and its counts."""
+
+
+Guard = tuple[float, float, float]
+"""What a line may count and stay as it is: `sign`, `slope`, `room`.
+
+The margin of a window, `sign * bad - slope * requests`, is by how many requests it lies on the
+line's side of a bound. The state stands as long as neither the newest window, nor it and any just
+before, has a margin below zero by more than the root of `room` times the newest's requests. That is
+`interval.above` and `below` with both of their sides times the requests; several windows have
+more requests than the newest, and so more room. Where `sign` is 0 nothing but errors stands, once
+all windows that count begin after `room`.
+"""
+
+UNGUARDED: Guard = (0.0, 0.0, inf)
+"""Of a line that is followed at every tick."""
 
 
 class Span(NamedTuple):
@@ -92,8 +113,9 @@ class Line:
     `judged_at` is when there were enough requests last, `seen_at` when there were any, and
     `usual_rps` how many they were then. It was looked at until `at`, and had few requests at
     `followed_at` last: between them it had enough. Only errors are known of all windows that end
-    after `alive_at`. `skipped` is what was counted until the last window that
-    `mesh.standing_still` left out, the last that the line was looked at.
+    after `alive_at`. `guard` is by what it was when it was followed last. `skipped` is what was
+    counted until the last window that `mesh.standing_still` left out, the last that the line was
+    looked at.
     """
 
     state: str
@@ -119,6 +141,7 @@ class Line:
     usual_rps: float = 0.0
     followed_at: float = 0.0
     alive_at: float = 0.0
+    guard: Guard = UNGUARDED
     skipped: Known | None = None
     entered: float = 0.0
     """The end of the window since which it shows what it does; 0 where that is all there was."""

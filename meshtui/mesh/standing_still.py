@@ -1,18 +1,32 @@
-"""Lines that fail and go on failing: what a further window leaves as it was is not pooled.
+"""Lines that go on as they are: what a further window leaves as it was is not pooled.
 
-Most windows have seconds in common with one before, and a state is left by few of them. Whether
-this one may be among them is asked at a part of what pooling costs; what it changes of the
-line in any case is made up for before the line is followed again.
+Most windows have seconds in common with one before, and a state is left by few of them. What a
+window has to count to end the state is worked out when a line is followed, as its `Guard`. At each
+tick all lines of a service are held against theirs in one loop, at a small part of what pooling
+costs. What the windows change of a line in any case is made up for before it is followed again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from itertools import repeat
 from math import inf
 
-from meshtui.mesh.interval import above, below
-from meshtui.mesh.judging import DEGRADED, ENOUGH, FAILING, ONLY_ERRORS, Counts, counts_of
-from meshtui.mesh.standing import LEAVE, Z99, Known, Line, bad_of, pooled
+from meshtui.mesh.interval import Z95, above, below
+from meshtui.mesh.judging import DEGRADED, ENOUGH, FAILING, OK, ONLY_ERRORS, Counts, counts_of
+from meshtui.mesh.standing import (
+    LEAVE,
+    POOLED_S,
+    UNGUARDED,
+    Z99,
+    Guard,
+    Known,
+    Line,
+    Span,
+    bad_of,
+    pooled,
+)
 from meshtui.mesh.thresholds import Thresholds
 
 ROUNDED = 1e-6
@@ -34,56 +48,86 @@ def windows_of(at: int, known: Known, since: float) -> Sequence[Counts]:
     return found
 
 
-def ends_nothing(line: Line, count: Counts, at: int, known: Known, limits: Thresholds) -> bool:
-    """Whether a line that fails is sure to have the same state after `count`, its newest window,
-    which has seconds in common with one that it has counted.
-    """
-    requests, errors, cut_off, refused = count
-    state = line.state
-    if requests < ENOUGH:
-        return False
-    if state == ONLY_ERRORS:
-        if errors < requests or not line.dead or line.alive_at > known[-1][0]:
-            return False
-        return above(line.dead, line.dead, line.failing_ratio)
-    if not 0 < errors + cut_off + refused < requests:
-        return False
+def guard_of(line: Line, limits: Thresholds) -> Guard:
+    """What the line may count and stay as it is."""
+    state, failing = line.state, limits.failing
     if state == FAILING:
-        less = line.bad < limits.failing * line.requests
-        if less and below(line.bad, line.requests, limits.failing, Z99):
-            return False
-        bound = LEAVE * limits.failing
-        if _exceed(errors + cut_off + refused - bound * requests, at, known):
-            return True
-        return not _may_fail_less(line, at, known, bound)
-    return state == DEGRADED and not limits.degraded and _fails_little(line, at, known, limits)
+        less = line.bad < failing * line.requests
+        if less and below(line.bad, line.requests, failing, Z99):
+            return UNGUARDED
+        return _until_below(LEAVE * failing, line.returns)
+    if state == DEGRADED:
+        return UNGUARDED if limits.degraded else _until_above(failing)
+    if state == ONLY_ERRORS and line.dead and above(line.dead, line.dead, line.failing_ratio):
+        return 0.0, 0.0, line.alive_at
+    return UNGUARDED
 
 
-def _exceed(newest: float, at: int, known: Known) -> bool:
-    """Whether it is known that more fails than the bound allows in the newest window of a line,
-    and in it and those just before: by the margin of the newest, and the least margin of these
-    when the window before it was the newest.
-
-    So a line that goes on failing costs a look at one window.
+@cache
+def _until_below(bound: float, returns: int) -> Guard:
+    """Of what fails until a ratio of `bound` is excluded, by as many requests as count after the
+    state has come back so often.
     """
-    if newest < MARGIN or len(known) < 2:
-        return False
-    before = known[1][2]
-    least = before[at] if before else None
-    if least is None:
-        return False
-    margin = newest + least if least < 0.0 else newest
-    known[0][2][at] = margin
-    return margin >= MARGIN
+    return 1.0, bound, Z99 * Z99 * bound * (1 - bound) / 2.0**returns * (1 - SAFE)
 
 
-def _may_fail_less(line: Line, at: int, known: Known, bound: float) -> bool:
-    """Whether the newest window, or it and those just before, may exclude a ratio of `bound`,
-    of as many requests as count after the state has come back so often.
+@cache
+def _until_above(bound: float) -> Guard:
+    """Of what fails a little until it is sure to reach `bound`."""
+    return -1.0, -bound, Z95 * Z95 * bound * (1 - bound) * (1 - SAFE)
+
+
+def to_follow(lines: Sequence[Line | None], known: Known, newest: Span) -> list[int]:
+    """The places of the lines that have to be followed; the others have been looked at, and stay
+    as they are.
     """
+    begin, end = newest
+    _, counts, margins = known[0]
+    before = (known[1][2] or repeat(-inf)) if len(known) > 1 else repeat(0.0)
+    oldest, quiet = known[-1][0], begin - POOLED_S
+    found: list[int] = []
+    for at, (line, count, least) in enumerate(zip(lines, counts, before, strict=False)):
+        if count is None:
+            continue
+        stays = False
+        if line is None or end - line.at > POOLED_S:
+            found.append(at)
+            continue
+        if not isinstance(count, tuple):
+            stays = count >= ENOUGH and line.state == OK and line.failed_at < quiet
+        elif count[0] >= ENOUGH and begin < line.counted_at - ROUNDED:
+            requests, errors, cut_off, refused = count
+            sign, slope, room = line.guard
+            bad = errors + cut_off + refused
+            if not sign:
+                stays = errors >= requests and room <= oldest
+            elif 0 < bad < requests:
+                margin = sign * bad - slope * requests
+                if least < 0.0:
+                    margin += least
+                short = MARGIN - margin
+                stays = short <= 0.0 or short * short <= room * requests
+                if not stays:
+                    margin, stays = _look_back(line, at, known)
+                if not margins:
+                    margins += repeat(-inf, len(lines))
+                margins[at] = margin
+            if stays:
+                line.skipped, line.failed_at = known, end
+        if stays:
+            line.at = end
+        else:
+            found.append(at)
+    return found
+
+
+def _look_back(line: Line, at: int, known: Known) -> tuple[float, bool]:
+    """The margin of the newest window, or of it and those just before where that is less; and
+    whether the line stays as it is.
+    """
+    sign, slope, room = line.guard
     requests = bad = 0.0
-    least, weight = inf, 1 / 2.0**line.returns
-    limit, sure, since = bound * (1 + SAFE), Z99 * (1 - SAFE), line.since - ROUNDED
+    least, stays, since = inf, True, line.since - ROUNDED
     for begin, tick, _ in known:
         count = tick[at]
         if count is None or (begin < since and requests):
@@ -93,41 +137,25 @@ def _may_fail_less(line: Line, at: int, known: Known, bound: float) -> bool:
             bad += count[1] + count[2] + count[3]
         else:
             requests += count
-        margin = bad - bound * requests
+        margin = sign * bad - slope * requests
         least = margin if margin < least else least
-        if margin < MARGIN and below(bad * (1 - SAFE), weight * requests, limit, sure):
-            return True
-    known[0][2][at] = least
-    return False
+        if margin < MARGIN and (MARGIN - margin) ** 2 > room * requests:
+            stays = False
+    return least, stays
 
 
-def _fails_little(line: Line, at: int, known: Known, limits: Thresholds) -> bool:
-    """Whether neither the newest window nor all of them are sure to reach the limit."""
-    requests = bad = 0.0
-    since, limit = line.since - ROUNDED, limits.failing * (1 - SAFE)
-    for begin, tick, _ in known:
-        count = tick[at]
-        if count is None or (begin < since and requests):
-            break
-        if isinstance(count, tuple):
-            newest = not requests
-            requests += count[0]
-            bad += count[1] + count[2] + count[3]
-            if newest and bad >= limit * requests and above(bad, requests, limit):
-                return False
-        else:
-            requests += count
-    return bad < limit * requests or not above(bad, requests, limit)
+def make_up(line: Line, at: int, *, go_on: bool = False) -> None:
+    """What the windows that were skipped change of the line, at its place `at`.
 
-
-def make_up(line: Line, at: int) -> None:
-    """What the windows that were skipped change of the line, at its place `at`."""
+    The ratio is not worked out where `go_on` says that a window follows in which something fails.
+    """
     known = line.skipped
     if known is None:
         return
-    line.failed_at, line.clean, line.skipped = line.at, 0.0, None
-    pool, _ = pooled(windows_of(at, known, line.since - ROUNDED), 0.0)
-    line.ratio = bad_of(pool) / pool[0]
+    line.clean, line.skipped = 0.0, None
+    if not go_on:
+        pool, _ = pooled(windows_of(at, known, line.since - ROUNDED), 0.0)
+        line.ratio = bad_of(pool) / pool[0]
     if line.state != ONLY_ERRORS:
         line.dead, line.alive_at = 0.0, line.at
         line.failing_ratio = min(line.bad / line.requests, 1.0)

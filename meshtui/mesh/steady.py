@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from meshtui.mesh.judging import state_by
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.service_lines import POOLED_S, ServiceLines, Windows
+from meshtui.mesh.service_lines import ServiceLines, Windows
 from meshtui.mesh.signals import Sample
-from meshtui.mesh.standing import Span
+from meshtui.mesh.standing import POOLED_S, Span
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import ServiceWork
 

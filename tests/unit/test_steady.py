@@ -9,7 +9,7 @@ from itertools import pairwise
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from meshtui.mesh import service_lines
@@ -29,6 +29,7 @@ from meshtui.mesh.judging import (
 )
 from meshtui.mesh.model import Service, ServiceKey
 from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.standing import UNGUARDED, Known
 from meshtui.mesh.standing_still import make_up
 from meshtui.mesh.steady import SteadyStates
 from meshtui.mesh.thresholds import Thresholds
@@ -281,6 +282,11 @@ def test_a_single_failure_goes_once_the_ratio_that_it_was_is_excluded() -> None:
     assert states[-1] == OK
 
 
+def followed_all(lines: object, known: Known, newest: object) -> list[int]:
+    """In place of `to_follow`: each line is followed at each tick, and none is left as it is."""
+    return [at for at, count in enumerate(known[0][1]) if count is not None]
+
+
 windows = st.lists(
     st.tuples(
         st.one_of(st.just(0), st.integers(0, 12), st.integers(0, 200)), st.sampled_from((0, 0, 1))
@@ -299,7 +305,7 @@ def test_what_is_spared_where_all_is_well_changes_no_state(
     for i, one in enumerate(samples):
         shown = settle(quick, 1000 + step * i, view_of(one))
         with (
-            mock.patch.object(service_lines, "_is_calm", return_value=False),
+            mock.patch.object(service_lines, "to_follow", followed_all),
             mock.patch.object(service_lines, "_is_well", return_value=False),
         ):
             assert settle(thorough, 1000 + step * i, view_of(one)) == shown
@@ -341,7 +347,7 @@ class Everything:
         self.steady = SteadyStates()
 
     def settled(self, view: ServiceView, sample: Sample, limits: Thresholds) -> ServiceView:
-        with mock.patch.object(service_lines, "ends_nothing", return_value=False):
+        with mock.patch.object(service_lines, "guard_of", return_value=UNGUARDED):
             return settled(self.steady, view, sample, limits)
 
 
@@ -363,6 +369,7 @@ def phases() -> st.SearchStrategy[list[_Phase]]:
     return st.lists(st.tuples(st.integers(1, 20), limit, counted), max_size=9)
 
 
+@example([(9, 0.1, [*[(600, 0.02)] * 6, (600, 0.3), (600, 0.04), (600, 0.04)])], 5.0)
 @given(phases(), st.sampled_from([1.0, 2.0, 5.0, 15.0, 20.0]))
 def test_what_is_skipped_where_something_fails_changes_nothing(
     traffic: list[_Phase], tick_s: float
@@ -377,8 +384,51 @@ def test_what_is_skipped_where_something_fails_changes_nothing(
             known = None if one is None else signals(one[0], round(one[0] * one[1]))
             sample = Sample(at, "test", WINDOW_S, {}, {})
             shown = settled(steady, view_of(known), sample, limits)
-            assert shown == everything.settled(view_of(known), sample, limits)
+            every = everything.settled(view_of(known), sample, limits)
+            assert (shown, times(shown)) == (every, times(every))
     assert remembered(steady) == remembered(everything.steady)
+
+
+RATES = (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.2, 0.2, 0.3, 1.0)
+
+
+@pytest.mark.parametrize(("tick_s", "limits"), [
+    (2.0, LIMITS), (1.0, Thresholds(failing=0.3)), (5.0, Thresholds(0.01)), (7.0, LIMITS),
+])  # fmt: skip
+def test_no_mix_of_errors_about_the_limits_is_skipped_wrongly(
+    tick_s: float, limits: Thresholds
+) -> None:
+    """Rows that fail at rates of their own, which drift, with ticks that are not quite regular."""
+    chance = random.Random(f"{limits} {tick_s}")
+    steady, everything = SteadyStates(), Everything()
+    rates, at = [0.0] * 6, 1000.0
+    for _ in range(150):
+        at += chance.choice((tick_s, tick_s, tick_s, 1.3 * tick_s))
+        rates = [one if chance.random() < 0.7 else chance.choice(RATES) for one in rates]
+        rows = [mixed(chance, rate, limits.failing / LIMITS.failing) for rate in rates]
+        sample = Sample(at, "test", WINDOW_S)
+        shown = settled(steady, view_of(*rows), sample, limits)
+        every = everything.settled(view_of(*rows), sample, limits)
+        assert (shown, times(shown)) == (every, times(every))
+    assert remembered(steady) == remembered(everything.steady)
+
+
+def times(view: ServiceView) -> list[tuple[float, float]]:
+    """Since when each row is as it is, and when something failed there last."""
+    return [(row.state_since, row.failed_at) for row in view.versions]
+
+
+def mixed(chance: random.Random, rate: float, factor: float) -> Signals | None:
+    """A window of which some failed, and some was cut off or refused by a proxy."""
+    if chance.random() < 0.01:
+        return None
+    requests = chance.choice((3, 60, 140, 600, 600, 600))
+    rate = min(1.0, rate * (factor or 1.0))
+    ends = [chance.random() < rate for _ in range(requests)]
+    failed = sum(ends)
+    apart = chance.randint(0, failed) if chance.random() < 0.2 else 0
+    one = signals(requests, failed - apart)
+    return replace(one, **{chance.choice(("cut_off", "refused")): float(apart)})
 
 
 def remembered(steady: SteadyStates) -> list[object]:
@@ -388,5 +438,5 @@ def remembered(steady: SteadyStates) -> list[object]:
         for at, line in enumerate(service.lines):
             if line is not None:
                 make_up(line, at)
-            found.append(line)
+            found.append(line and replace(line, guard=UNGUARDED))
     return found
