@@ -20,6 +20,7 @@ from meshtui.mesh.model import Json
 
 METADATA = (
     "name",
+    "generateName",
     "namespace",
     "uid",
     "resourceVersion",
@@ -100,9 +101,9 @@ def _objects(value: Any) -> list[Json] | None:
 
 _METADATA_TYPES: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(
-        ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp"),
-        _text,
+        ("name", "generateName", "namespace", "uid", "resourceVersion", "creationTimestamp"), _text
     ),
+    "deletionTimestamp": _text,
     **dict.fromkeys(("labels", "annotations"), _texts),
     **dict.fromkeys(("ownerReferences", "managedFields"), _objects),
 }

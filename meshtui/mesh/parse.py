@@ -40,7 +40,7 @@ from meshtui.mesh.parsed import Parsed, ParsedObjects, parse_early, place_of
 from meshtui.mesh.pod import NONE_KEPT, KeptPorts, app_by, version_by
 from meshtui.mesh.pod_status import container_statuses, image_version, unscheduled
 from meshtui.mesh.security import parse_peer_authentication
-from meshtui.mesh.workloads import parse_deployment
+from meshtui.mesh.workloads import parse_deployment, workload_of
 
 T = TypeVar("T")
 
@@ -206,7 +206,7 @@ def parse_pod(raw: Json) -> Pod:
         deleting="deletionTimestamp" in meta,
         version=version_by(said.labels),
         app=app_by(said.labels),
-        workload=sys.intern(_workload(name, meta, labels)),
+        workload=sys.intern(workload_of(name, meta, labels)),
         labels=said.labels,
         containers=said.containers,
         proxy_container=PROXY_CONTAINER if PROXY_CONTAINER in containers else "",
@@ -310,18 +310,3 @@ def _is_gateway(containers: tuple[str, ...], labels: Mapping[str, str], annotati
         or containers == (PROXY_CONTAINER,)
         or "gateway" in read.text(labels, "istio")
     )
-
-
-def _workload(name: str, meta: Json, labels: Mapping[str, str]) -> str:
-    """The workload's name as Istio's telemetry has it: the Deployment behind the ReplicaSet."""
-    for owner in read.objects(meta, "ownerReferences"):
-        owner_name = read.text(owner, "name")
-        if owner.get("kind") == "ReplicaSet":
-            template_hash = labels.get("pod-template-hash", "")
-            suffix = f"-{template_hash}" if template_hash else ""
-            if suffix and owner_name.endswith(suffix):
-                return owner_name.removesuffix(suffix)
-            return owner_name.rsplit("-", 1)[0]
-        if owner_name:
-            return owner_name
-    return name

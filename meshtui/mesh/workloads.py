@@ -1,12 +1,45 @@
-"""Deployments: how far their rollout is."""
+"""Deployments: how far their rollout is; and which workload a pod is of."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Mapping
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh import read
 from meshtui.mesh.read import Json
 
 DEADLINE = "ProgressDeadlineExceeded"
+
+NAMED_BY = "service.istio.io/workload-name"
+_CRON_JOB = re.compile(r"(.+)-[0-9]{8,10}")
+_GENERATES = ("ReplicaSet", "StatefulSet", "DaemonSet", "Job", "ReplicationController")
+_OF_TEMPLATES = ("pod-template-hash", "rollouts-pod-template-hash")
+
+
+def workload_of(name: str, meta: Json, labels: Mapping[str, str]) -> str:
+    """The name of a pod's workload as Istio's telemetry has it.
+
+    From istiod (pkg/kube/util.go and the injection template): a label's, else that of who controls
+    the pod, if that had its name generated: without the hash of a Deployment's or a Rollout's
+    template, and without the time of a CronJob's. A pod of none is a workload of its own.
+    """
+    if labels.get(NAMED_BY):
+        return labels[NAMED_BY]
+    owners = read.objects(meta, "ownerReferences")
+    owner = next((one for one in owners if one.get("controller") is True), None)
+    if owner is None:
+        owner = next((one for one in owners if one.get("kind") in _GENERATES), {})
+    kind, found = owner.get("kind"), read.text(owner, "name")
+    if not found or (kind not in _GENERATES and not read.text(meta, "generateName")):
+        return name
+    if kind == "ReplicaSet":
+        ends = (f"-{labels[key]}" for key in _OF_TEMPLATES if labels.get(key))
+        return next((found.removesuffix(end) for end in ends if found.endswith(end)), found)
+    if kind == "ReplicationController":
+        return labels.get("deploymentconfig") or found
+    by_time = _CRON_JOB.fullmatch(found) if kind == "Job" else None
+    return by_time[1] if by_time else found
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,10 +139,16 @@ def _is_healthy(machine: Obj) -> bool:
 
 
 def workload_of(meta: Obj) -> str:
-    """The Deployment a pod belongs to: its ReplicaSet's name without the template hash."""
+    """The Deployment a pod belongs to: its ReplicaSet's name without the template hash.
+
+    A label of the pod's goes before it.
+    """
+    labels = meta.get("labels") or {}
+    if labels.get("service.istio.io/workload-name"):
+        return str(labels["service.istio.io/workload-name"])
     owners = meta.get("ownerReferences") or [{}]
     owner = owners[0].get("name", "")
-    template = (meta.get("labels") or {}).get("pod-template-hash", "")
+    template = labels.get("pod-template-hash", "")
     return str(owner.removesuffix(f"-{template}") if template else owner or meta["name"])
 
 
