@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from functools import cached_property
+from itertools import islice
 from typing import NamedTuple
 
 from meshtui.dataclass import dataclass
@@ -202,6 +203,15 @@ class Mesh:
     @cached_property
     def by_host(self) -> Mapping[str, Service]:
         return {service.host: service for service in self.services}
+
+    @cached_property
+    def services_by_selector(self) -> Mapping[tuple[str, str, str], tuple[Service, ...]]:
+        """Services by namespace and the first label and value of what they select."""
+        found: dict[tuple[str, str, str], list[Service]] = {}
+        for one in self.services:
+            for label in islice(one.selector.items(), 1):
+                found.setdefault((one.key.namespace, *label), []).append(one)
+        return {place: tuple(services) for place, services in found.items()}
 
     @cached_property
     def workloads_by_place(self) -> Mapping[tuple[str, str], Workload]:

@@ -22,6 +22,7 @@ K = TypeVar("K")
 INDEXES: Mapping[str, frozenset[str]] = {
     "by_key": frozenset({"services"}),
     "by_host": frozenset({"services"}),
+    "services_by_selector": frozenset({"services"}),
     "workloads_by_place": frozenset({"workloads"}),
     "pods_by_namespace": frozenset({"pods"}),
     "pods_by_label": frozenset({"pods"}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from meshtui.mesh.ambient import waypoint_of, waypoints
@@ -22,8 +22,8 @@ def filled_words(services: Sequence[ServiceKey], sample: Sample, retried: bool =
     who answers counts each of the tries.
     """
     service = services[0]
-    found = _of_all(sample.filled, services)
-    passed = _of_all(sample.passed, services) if service in sample.hops else frozenset()
+    found = clients_of_all(sample.filled, services)
+    passed = clients_of_all(sample.passed, services) if service in sample.hops else frozenset()
     if passed:
         found -= passed
         ways = _names(sample.hops[service].waypoints)
@@ -32,7 +32,7 @@ def filled_words(services: Sequence[ServiceKey], sample: Sample, retried: bool =
         return through if passed else ""
     unread = found & sample.unread
     silent = found - unread - {UNKNOWN_CLIENT}
-    whys = [_not_read(unread)] if unread else []
+    whys = [not_read(unread)] if unread else []
     whys += _silent_words(silent, sample) if silent else []
     whys += ["callers have no proxy"] if UNKNOWN_CLIENT in found else []
     tries = ", each try of a request" if retried and found - {UNKNOWN_CLIENT} else ""
@@ -40,7 +40,7 @@ def filled_words(services: Sequence[ServiceKey], sample: Sample, retried: bool =
     return f"{words}; {through}" if passed else words
 
 
-def _of_all(
+def clients_of_all(
     clients: Mapping[ServiceKey, frozenset[Client]], services: Iterable[ServiceKey]
 ) -> frozenset[Client]:
     return frozenset().union(*(clients.get(one, ()) for one in services))
@@ -57,10 +57,17 @@ def _silent_words(silent: frozenset[Client], sample: Sample) -> Iterator[str]:
         yield f"{_names(frozenset(clients))} count{plural} no requests{because}"
 
 
-def mark_unread(rows: Iterable[RowWork], service: ServiceKey, mesh: Mesh, sample: Sample) -> None:
+def mark_unread(
+    rows: Iterable[RowWork],
+    service: ServiceKey,
+    mesh: Mesh,
+    sample: Sample,
+    elsewhere: Callable[[], tuple[str, ...]] = tuple,
+) -> None:
     """Rows that nobody seems to call, where one who may call them was not read.
 
-    A row whose own proxies were read had no request: that is evidence, and it is zero.
+    A row whose own proxies were read had no request: that is evidence, and it is zero, unless
+    they count what comes to it `elsewhere`, under the names of other services.
     """
     if not sample.unread and not sample.muted:
         return
@@ -69,8 +76,9 @@ def mark_unread(rows: Iterable[RowWork], service: ServiceKey, mesh: Mesh, sample
     if any(_nobody_seems_to_call(work) for work in works):
         callers = _silent_callers(service, mesh, sample)
         why = _why(callers, sample) if callers else ""
+    others = elsewhere() if why else ()
     for work in works:
-        _mark(work, why, sample)
+        _mark(work, why, sample, others)
 
 
 def _silent_callers(service: ServiceKey, mesh: Mesh, sample: Sample) -> frozenset[Client]:
@@ -107,7 +115,7 @@ def mark_hops(
     hop = sample.hops.get(services[0])
     if hop is None or any(one in sample.passed for one in services):
         return None
-    if not hop.waypoints.isdisjoint(_of_all(sample.filled, services)):
+    if not hop.waypoints.isdisjoint(clients_of_all(sample.filled, services)):
         return None  # who answered counted what came from there
     read = "was not read" if hop.waypoints & sample.unread else "counts nothing"
     for work in (row for row in rows if row.host):
@@ -119,16 +127,16 @@ def mark_hops(
 def _why(callers: frozenset[Client], sample: Sample) -> str:
     unread = callers if callers is sample.unread else callers & sample.unread
     if unread:
-        return _not_read(unread)
+        return not_read(unread)
     return ", ".join(_silent_words(callers, sample))
 
 
-def _not_read(workloads: frozenset[Client]) -> str:
+def not_read(workloads: frozenset[Client]) -> str:
     """In a large mesh it may be just not their turn."""
     return f"{_names(workloads)} {'was' if len(workloads) == 1 else 'were'} not read"
 
 
-def _mark(work: RowWork, why: str, sample: Sample) -> None:
+def _mark(work: RowWork, why: str, sample: Sample, others: Sequence[str]) -> None:
     own = {(pod.namespace, pod.workload) for pod in work.members if pod.sidecar or pod.ambient}
     silent = bool(own & sample.unread)
     if silent and work.server is not None and not work.server.requests:
@@ -137,6 +145,9 @@ def _mark(work: RowWork, why: str, sample: Sample) -> None:
         return
     if not own or silent:
         work.caller, work.unknown_because = None, why
+    elif others:
+        because = f"{why}, and its pods count all as {', '.join(others)}'s"
+        work.caller, work.unknown_because = None, because
 
 
 def _nobody_seems_to_call(work: RowWork) -> bool:

@@ -27,6 +27,7 @@ from meshtui.mesh.judging import (
 )
 from meshtui.mesh.judging_rows import judge_rows, server_known, slowed
 from meshtui.mesh.model import Mesh, Rule, RuleOwner, Service, ServiceKey, VirtualService
+from meshtui.mesh.parts_missing import counted_words, counts_elsewhere
 from meshtui.mesh.pod_health import RowPods, row_pods, with_pods, with_pods_state
 from meshtui.mesh.row_work import RowWork, begun, done
 from meshtui.mesh.rule_marks import faults_beside, marks_of
@@ -34,7 +35,7 @@ from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, Responder, Sample, Signal
 from meshtui.mesh.telemetry_join import Counted, Joins, joined
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.undecided import mark_undecided, may_refuse_tokens
-from meshtui.mesh.unread_callers import filled_words, mark_copies, mark_hops, mark_unread
+from meshtui.mesh.unread_callers import mark_copies, mark_hops, mark_unread
 from meshtui.mesh.untimed import mark_uncounted, mark_untimed
 from meshtui.mesh.versions import VersionView, version_rows
 
@@ -75,7 +76,7 @@ class ServiceView:
     """All its connections that are no HTTP, where any were counted."""
 
     counted_because: str = ""
-    """Why the callers' numbers are the servers' own; empty where callers counted."""
+    """Why the callers' numbers are the servers' own, or not all; empty where callers counted."""
 
     state_since: float = field(default=0.0, compare=False)
     """When callers were first seen to find it so, seconds since the epoch; 0 where not known."""
@@ -336,7 +337,10 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
     joins = view.joins or Joins(view.key, view.versions)
     rows = joined(joins, view.versions, *telemetry.counted(joins.services))
     if sample.unread or sample.muted:
-        mark_unread(rows, view.key, view.mesh, sample)
+        known = view.mesh
+        mark_unread(
+            rows, view.key, known, sample, lambda: counts_elsewhere(known, view.key, sample)
+        )
     if sample.copies:
         mark_copies(rows, view.key, sample)
     hop = mark_hops(rows, joins.services, sample) if sample.hops else None
@@ -362,7 +366,9 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
     slow = over_limit(caller, limits)
     called, served = with_connections(tally(caller), tcp), with_connections(tally(server), tcp)
     state, server_state = state_by(called, limits), state_by(served, limits)
-    filled = filled_words(joins.services, sample, _retried(view)) if sample.filled else ""
+    filled = ""
+    if sample.filled or sample.unread:
+        filled = counted_words(rows, joins.services, view.mesh, sample, _retried(view))
     return ServiceWork(
         view,
         rows,

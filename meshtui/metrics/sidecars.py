@@ -218,7 +218,7 @@ class SidecarSource:
             source=self.name,
             window_s=self._window_s,
             began=self._counted_since(),
-            clients=self._known_clients(clients),
+            clients=self._known_clients(clients, unread.any),
             read=read,
             failed=failed,
             unread=unread.any,
@@ -235,9 +235,17 @@ class SidecarSource:
         return with_all_denied(seen, denied, gateways)
 
     def _known_clients(
-        self, clients: Mapping[ServiceKey, frozenset[Client]]
+        self, clients: Mapping[ServiceKey, frozenset[Client]], unread: frozenset[Client]
     ) -> Mapping[ServiceKey, frozenset[Client]]:
-        """The same object as long as it is the same: who is read first hangs on it."""
+        """With those who sent to a service before they could not be read any more.
+
+        The same object as long as it is the same: who is read first hangs on it.
+        """
+        gone = {service: known & unread for service, known in self._clients.items() if unread}
+        more = {s: lost for s, lost in gone.items() if not lost <= clients.get(s, frozenset())}
+        if more:
+            both = {s: clients.get(s, frozenset()) | lost for s, lost in more.items()}
+            clients = {**clients, **both}
         if clients != self._clients:
             self._clients = clients
         return self._clients

@@ -11,7 +11,7 @@ from meshtui.cli import services as services_command
 from meshtui.cli.documents.services import services_json
 from meshtui.errors import MeshtuiError, NotFound, Unreachable
 from meshtui.mesh.judging import NO_TRAFFIC, NOT_KNOWN, OK, state_of
-from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
+from meshtui.mesh.model import Mesh, Pod, Port, Service, ServiceKey
 from meshtui.mesh.parse import parse_mesh
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.thresholds import Thresholds
@@ -108,6 +108,72 @@ async def test_no_request_at_the_callee_is_zero_by_evidence() -> None:
     answers: Answers = {"page": REFUSED, "reviews-v1": inbound(7)}
     (row,) = (await measured(made, answers, answers)).versions
     assert (row.state, row.unknown_because) == (NO_TRAFFIC, "")
+
+
+def shared_with(made: Bench, name: str, target: str = "9080") -> None:
+    """Another service of the same pods, for which their proxies do not count."""
+    port = Port("http", 9080, target)
+    other = Service(
+        ServiceKey("default", name), f"{name}.default.svc.cluster.local", (port,), SERVICE.selector
+    )
+    own = replace(SERVICE, ports=(Port("http", 9080),))
+    made.mesh = replace(made.mesh, services=(own, other))
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("", (NOT_KNOWN, "productpage was not read, and its pods count all as reviews's")),
+        ("9090", (NO_TRAFFIC, "")),
+    ],
+)
+async def test_pods_of_two_services_count_for_one_and_that_is_no_evidence_for_the_other(
+    target: str, expected: tuple[str, str]
+) -> None:
+    made = bench(page(), reviews())
+    shared_with(made, "reviews-primary", target)
+    await made.tick(0, page=REFUSED, **{"reviews-v1": inbound(0)})
+    sample = await made.tick(10, page=REFUSED, **{"reviews-v1": inbound(80)})
+    first, other = service_views(made.mesh, sample)
+    (row,) = other.versions
+    assert (row.state, row.unknown_because) == expected
+    told = "" if target else "; what came to reviews-primary is in it"
+    words = f"productpage was not read: counted by reviews itself{told}"
+    assert first.counted_because == words
+
+
+async def test_where_nothing_came_to_any_of_the_two_that_is_evidence() -> None:
+    made = bench(page(), reviews())
+    shared_with(made, "reviews-primary")
+    await made.tick(0, page=REFUSED, **{"reviews-v1": inbound(80)})
+    sample = await made.tick(10, page=REFUSED, **{"reviews-v1": inbound(80)})
+    assert [view.state for view in service_views(made.mesh, sample)] == 2 * [NO_TRAFFIC]
+
+
+async def test_the_servers_own_count_says_whose_part_is_missing() -> None:
+    made = bench(page(), reviews(), reviews("reviews-b"))
+    count = {"page": REFUSED, "reviews-b": REFUSED}
+    view = await measured(
+        made, {**count, "reviews-v1": inbound(0)}, {**count, "reviews-v1": inbound(73)}
+    )
+    (row,) = view.versions
+    assert row.caller is not None and row.caller.requests == 73
+    assert view.counted_because == (
+        "productpage was not read: counted by reviews itself; "
+        "reviews-b was not read: what came there is missing"
+    )
+
+
+async def test_of_several_callers_the_one_that_was_not_read_is_said_to_be_missing() -> None:
+    made = bench(page(), pod("batch", workload="batch"), reviews(), window_s=15)
+    both = {"page": stats(5), "batch": stats(5, "batch")}
+    await made.tick(0, **both, **{"reviews-v1": REFUSED})
+    await made.tick(10, **both, **{"reviews-v1": REFUSED})
+    for at in (40, 60):
+        sample = await made.tick(at, page=stats(at), batch=REFUSED, **{"reviews-v1": REFUSED})
+    view = seen(made.mesh, sample)
+    assert view.caller is not None and view.caller.requests > 0
+    assert view.counted_because == "batch was not read: what it sends is missing"
 
 
 async def test_without_anybody_who_counts_it_is_unknown_and_says_who_was_not_read() -> None:
