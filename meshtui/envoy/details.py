@@ -74,8 +74,13 @@ _REFUSED_RETRY = (
 
 
 _POLICY = re.compile(
-    r"rbac_access_denied_matched_policy\[ns\[(.+?)\]-policy\[(.+?)\]-rule\[(\d+)\]\]"
+    r"rbac_access_denied_matched_policy\["
+    r"(?:istio-ext-authz-(?P<provider>.{1,253}?)-)?"
+    r"ns\[(?P<namespace>.+?)\]-policy\[(?P<name>.+?)\]-rule\[(?P<rule>\d+)\]"
+    r"(?P<bad>-deny-due-to-bad-CUSTOM-action)?\]"
 )
+"""With a provider where a CUSTOM policy asks one, and the end where istiod knows none of that name,
+or cannot use it: it has the proxies deny what the rules name (seen on a real istiod)."""
 
 
 def denying_policy(details: str) -> tuple[str, str, int] | None:
@@ -84,7 +89,9 @@ def denying_policy(details: str) -> tuple[str, str, int] | None:
     None where none did, or where no ALLOW policy let the caller in (`matched_policy[none]`).
     """
     found = _POLICY.fullmatch(details)
-    return (found[1], found[2], int(found[3])) if found and len(found[3]) < 9 else None
+    if found is None or len(found["rule"]) >= 9:
+        return None
+    return found["namespace"], found["name"], int(found["rule"])
 
 
 def explain_details(details: str, flags: Iterable[str] = ()) -> str:
@@ -92,6 +99,13 @@ def explain_details(details: str, flags: Iterable[str] = ()) -> str:
     name, brace, rest = details.partition("{")
     if name == "rbac_access_denied_matched_policy[none]":
         return "No AuthorizationPolicy allows the caller."
+    bad = _POLICY.fullmatch(name)
+    if bad is not None and bad["bad"]:
+        provider = f" {bad['provider']}" if bad["provider"] else ""
+        return (
+            f"istiod can't use the provider{provider} of this CUSTOM policy (extensionProviders in "
+            "meshConfig): the proxies deny what its rules name."
+        )
     name = name.partition("[")[0].partition("(")[0]
     if name == "via_upstream" and "UO" in flags:
         return _REFUSED_RETRY

@@ -1,4 +1,4 @@
-"""DENY rules that ask for HTTP, on ports where there is none.
+"""DENY rules that ask for HTTP, on ports where there is none, and providers that there are not.
 
 Each was tried on a real mesh: a client's connection to port `tcp` of a workload, and its answer.
 """
@@ -11,6 +11,7 @@ import pytest
 
 from meshtui.diagnosis.analysis import Finding, analyze
 from meshtui.mesh.parse import parse_mesh
+from meshtui.mesh.settings import MeshSettings, mesh_settings
 from tests.unit.objects import meta, pod, service
 
 Obj = dict[str, Any]
@@ -59,3 +60,31 @@ def test_ports_where_http_is_found_are_not_judged(port: str) -> None:
 )
 def test_other_policies_close_nothing(spec: Obj) -> None:
     assert not denied({"to": [DELETE]}, **spec)
+
+
+KNOWN: Obj = {"extensionProviders": [{"name": "opa", "envoyExtAuthzGrpc": {"service": "opa"}}]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "settings", "unknown"),
+    [
+        ({}, mesh_settings({}), True),
+        ({}, mesh_settings(KNOWN), False),
+        ({"provider": {"name": "Opa"}}, mesh_settings(KNOWN), True),
+        ({"provider": {}}, mesh_settings(KNOWN), True),
+        ({"rules": []}, mesh_settings({}), False),
+        ({"action": "DENY"}, mesh_settings({}), False),
+        ({}, MeshSettings(known=False), False),
+    ],
+)
+def test_a_custom_policy_whose_provider_is_not_in_mesh_config(
+    spec: Obj, settings: MeshSettings, unknown: bool
+) -> None:
+    """Seen on a real mesh: 403 with details `…-deny-due-to-bad-CUSTOM-action`."""
+    whole = {"action": "CUSTOM", "provider": {"name": "opa"}, "rules": [{}], **spec}
+    objects = {"authorizationpolicies": [{"metadata": meta("gate"), "spec": whole}]}
+    mesh = parse_mesh(objects, settings=settings)
+    found = [one for one in analyze(mesh) if one.code == "unknown-provider"]
+    assert bool(found) is unknown
+    for one in found:
+        assert (one.severity, one.field) == ("error", "spec.provider.name")

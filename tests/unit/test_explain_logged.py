@@ -72,6 +72,20 @@ def test_a_policy_that_denied_is_named_by_the_log_with_its_rule() -> None:
     assert next_of(one) == "kubectl -n default get authorizationpolicy no-shop -o yaml"
 
 
+def test_a_provider_that_istiod_does_not_know_has_all_denied() -> None:
+    """As a real istiod has it of a CUSTOM policy whose provider is not in meshConfig."""
+    asks = "istio-ext-authz-no-where-ns[default]-policy[gate]-rule[0]"
+    details = f"rbac_access_denied_matched_policy[{asks}-deny-due-to-bad-CUSTOM-action]"
+    found = with_lines(forbidden(policy("gate")), *[line(403, "-", details)] * 4)
+    one = told(found, "403")
+    assert one.sentences[-1].endswith(
+        "(rule 0 of AuthorizationPolicy default/gate: istiod can't use the provider no-where of "
+        "this CUSTOM policy (extensionProviders in meshConfig): the proxies deny what its rules "
+        "name)."
+    )
+    assert next_of(one) == "kubectl -n default get authorizationpolicy gate -o yaml"
+
+
 def test_policies_that_let_nobody_in_have_no_rule() -> None:
     text = "rbac_access_denied_matched_policy[none]"
     assert denying_policy(text) is None

@@ -22,6 +22,7 @@ from meshtui.diagnosis.analysis.authorization import (
     denied_connections,
     denied_service,
     idle_authorization,
+    unknown_provider,
 )
 from meshtui.diagnosis.analysis.backend_tls import (
     backend_tls_without_ca,
@@ -132,6 +133,7 @@ CHECKS: tuple[Check, ...] = (
     overlapping_sidecars,
     mtls_conflict,
     excluded_port,
+    unknown_provider,
     denied_service,
     denied_connections,
     idle_authorization,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from meshtui.diagnosis.analysis.finding import ERROR, WARNING, Finding
 from meshtui.mesh.access import DENIED, Decision, decide
 from meshtui.mesh.authorization import (
+    CUSTOM,
     DENY,
     AccessRule,
     AuthorizationPolicy,
@@ -17,6 +18,7 @@ from meshtui.mesh.authorization import (
 from meshtui.mesh.model import Mesh, Pod, Port, Ref, Service
 from meshtui.mesh.resolution.protocols import service_protocol, takes_http_rules
 from meshtui.mesh.routing import pods_of, pods_selected
+from meshtui.mesh.text import clean
 
 NAMED = 3
 
@@ -46,6 +48,28 @@ def idle_authorization(mesh: Mesh) -> Iterator[Finding]:
             f"No pod of {where} with a proxy has {labels}: this {policy.ref.kind} holds for none.",
             "Correct the selector, or remove the policy if its workload is gone.",
             ("IST0127", "KIA0004"),
+        )
+
+
+def unknown_provider(mesh: Mesh) -> Iterator[Finding]:
+    """A CUSTOM policy whose provider meshConfig does not have: istiod has the proxies deny what its
+    rules name."""
+    known = mesh.settings.logs
+    if known is None or not mesh.settings.known:
+        return
+    for policy in mesh.authorization_policies:
+        if policy.action != CUSTOM or not policy.enforced or not policy.rules:
+            continue
+        if policy.provider in known.providers:
+            continue
+        yield Finding(
+            "unknown-provider",
+            ERROR,
+            policy.ref,
+            "spec.provider.name",
+            f"meshConfig has no provider {clean(policy.provider) or '(without a name)'}: the "
+            "proxies answer 403 to every request that a rule of this policy fits.",
+            "Correct the name, or add the provider to extensionProviders in meshConfig.",
         )
 
 

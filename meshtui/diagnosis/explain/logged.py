@@ -52,11 +52,13 @@ def logged_sentence(scopes: Iterable[VersionScope], side: str, is_flag: bool, co
 
 
 def _lowered(one: LoggedAnswer) -> str:
-    if one.policy is not None:
-        namespace, name, rule = one.policy
-        return f"rule {rule} of AuthorizationPolicy {clean(namespace)}/{clean(name)}"
     text = one.meaning.removesuffix(".")
-    return f"{text[:1].lower()}{text[1:]}"
+    text = f"{text[:1].lower()}{text[1:]}"
+    if one.policy is None:
+        return text
+    namespace, name, rule = one.policy
+    which = f"rule {rule} of AuthorizationPolicy {clean(namespace)}/{clean(name)}"
+    return f"{which}: {clean(text)}" if "CUSTOM" in text else which
 
 
 def turned_away(scope: VersionScope) -> str:
