@@ -45,11 +45,13 @@ class Decoder:
 
     The shape is a type as msgspec takes it, of `TypedDict`, `Record`, `list`, `Any`, and `Piece`
     for what is to stay text. The first of several is taken that fits; where the text is of another
-    shape (a list where an object is due), everything is read.
+    shape (a list where an object is due), everything is read. `texts_as_numbers`: `"1.5"` is read
+    where a number is due.
     """
 
-    def __init__(self, *shapes: Any) -> None:
-        self._decoders = [msgspec.json.Decoder(shape) for shape in shapes]
+    def __init__(self, *shapes: Any, texts_as_numbers: bool = False) -> None:
+        strict = not texts_as_numbers
+        self._decoders = [msgspec.json.Decoder(shape, strict=strict) for shape in shapes]
 
     def __call__(self, text: bytes | str) -> Any:
         """The value, with at least what the shape names. Raises as `decode` does."""

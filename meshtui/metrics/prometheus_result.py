@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypedDict
 from urllib.parse import urlsplit, urlunsplit
 
@@ -31,7 +32,7 @@ class _Element(Record, gc=False, forbid_unknown_fields=True):
     """Of an instant vector, which there are ten thousands of."""
 
     metric: Piece
-    value: tuple[float, str]
+    value: tuple[float, float]
 
 
 class _Vector(TypedDict, total=False):
@@ -60,8 +61,9 @@ class _Answer(TypedDict, total=False):
     warnings: Any
 
 
-_decode = Decoder(_VectorAnswer, _Answer)
-"""Labels stay text: most of them were read before. See `prometheus_series`."""
+_decode = Decoder(_VectorAnswer, _Answer, texts_as_numbers=True)
+"""Labels stay text: most of them were read before. See `prometheus_series`. A value becomes a
+number as it is decoded; an answer that has other texts for numbers (`+Inf`) is read one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,7 @@ class QueryResult:
         """As `points`, with the text of the labels where there is one."""
         for entry in self.result:
             if type(entry) is _Element:
-                number = _number(entry.value[1])
-                if number is not None:
-                    yield bytes(entry.metric), number
+                yield bytes(entry.metric), entry.value[1]
                 continue
             pair = _pair(_part(entry, "value"))
             if pair is not None:
@@ -201,18 +201,20 @@ def _part(entry: Any, name: str) -> Any:
 
 def _pair(value: Any) -> tuple[float, float] | None:
     """Time and value of `[1435781430.781, "1"]`."""
-    if not (isinstance(value, list | tuple) and len(value) == 2 and isinstance(value[1], str)):
+    if not (isinstance(value, list | tuple) and len(value) == 2):
         return None
-    at, number = value[0], _number(value[1])
-    if isinstance(at, bool) or not isinstance(at, int | float) or number is None:
-        return None
-    return (float(at), number) if math.isfinite(at) else None
+    at, number = map(_float, value)
+    return None if at is None or number is None or not math.isfinite(at) else (at, number)
 
 
-def _number(text: str) -> float | None:
-    """Most of them are digits with a point at most."""
-    plain = len(text) < 32 and text.isascii() and text.replace(".", "", 1).isdigit()
-    return float(text) if plain else number_of(text)
+def _float(value: Any) -> float | None:
+    if isinstance(value, str):
+        return number_of(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    with suppress(OverflowError):
+        return float(value)
+    return None
 
 
 def _labels(metric: Any) -> Mapping[str, str]:

@@ -30,7 +30,29 @@ VALUES = (
 )
 
 labels = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(VALUES) | st.text(max_size=3))
-numbers = st.sampled_from(["0", "7", "1e+06", "NaN", "+Inf", "-1", "1_000", "x", "\u0663", "12.5"])
+numbers = st.sampled_from(
+    [
+        "0",
+        "7",
+        "1e+06",
+        "NaN",
+        "+Inf",
+        "-1",
+        "1_000",
+        "x",
+        "٣",
+        "12.5",
+        "007",
+        ".5",
+        "1e400",
+        7,
+        12.5,
+        True,
+        None,
+        10**400,
+        ["7"],
+    ]
+)
 entries = st.fixed_dictionaries({"metric": labels, "value": st.tuples(st.just(1.5), numbers)})
 hostile: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
