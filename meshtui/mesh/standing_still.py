@@ -68,7 +68,8 @@ def _until_below(bound: float, returns: int) -> Guard:
     """Of what fails until a ratio of `bound` is excluded, by as many requests as count after the
     state has come back so often.
     """
-    return 1.0, bound, Z99 * Z99 * bound * (1 - bound) / 2.0**returns * (1 - SAFE)
+    weight = 1 / 2.0**returns
+    return 1.0, weight * bound, weight * Z99 * Z99 * bound * (1 - bound) * (1 - SAFE)
 
 
 @cache
