@@ -20,7 +20,8 @@ from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.ui.panes.logs.access_line import MOST_ROWS, LineStyle, log_line, wrapped_line
 from meshtui.ui.panes.logs.commands import STARTS, Copy, Mark, Save, next_start, parse_log_command
 from meshtui.ui.panes.logs.fields import field_lines
-from meshtui.ui.panes.logs.text import COPIED_MOST, start_words, summary_lines, to_copy
+from meshtui.ui.panes.logs.text import start_words, summary_lines, to_copy
+from meshtui.ui.widgets.lines import COPIED_MOST
 from meshtui.ui.widgets.paint import Line, Span
 from tests.unit.test_envoy_accesslog import TCP
 from tests.unit.test_logfilter import FOREIGN, line

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
+from meshtui.ui.panes import base
 from meshtui.ui.widgets.listing import Listing
 from tests.ui.driving import LARGE, SMALL, driving
 
@@ -104,3 +106,29 @@ async def test_what_goes_on_below_is_said_until_its_end_is_seen(keys: tuple[str,
         await drive.pilot.pause()
         assert "↓" not in drive.text
         assert below and below == sorted(set(below), reverse=True)
+
+
+async def test_the_text_of_a_pane_is_copied_yaml_as_it_can_be_applied() -> None:
+    async with driving(size=LARGE) as drive:
+        await drive.go_to("reviews", "v3")
+        await drive.press("y")
+        await drive.until(lambda: "apiVersion" in drive.text)
+        await drive.press("Y")
+        await drive.until(lambda: "copied rules" in drive.status)
+        found = [one for one in yaml.safe_load_all(drive.app.clipboard) if one]
+        assert {one["kind"] for one in found} == {"VirtualService", "DestinationRule"}
+        await drive.press("escape", "d")
+        await drive.until(lambda: "version v3" in drive.text)
+        await drive.press("Y")
+        await drive.until(lambda: "copied describe" in drive.status)
+        assert "version v3" in drive.app.clipboard
+
+
+async def test_of_a_long_text_its_beginning_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "COPIED_MOST", 20)
+    async with driving(size=LARGE) as drive:
+        await drive.press("y")
+        await drive.until(lambda: "apiVersion" in drive.text)
+        await drive.press("Y")
+        await drive.until(lambda: "its beginning" in drive.status)
+        assert len(drive.app.clipboard.encode()) <= 20

@@ -51,6 +51,9 @@ IN_TEXT = frozenset({LOGS, RULES})
 IN_LONG = ANYWHERE - {TABLE, GRAPH}
 """Panes, where `g` is what it is to less, vim and k9s; the graph's own is closed by its key."""
 
+WITH_TEXT = ANYWHERE - {TABLE, LOGS}
+"""Panes whose text is all there; of the logs lines are copied."""
+
 IN_GRAPH = frozenset({GRAPH})
 IN_RULES = frozenset({RULES})
 IN_JOURNAL = frozenset({JOURNAL})
@@ -92,6 +95,11 @@ class Action:
 
     footer: int = 0
     palette: bool = True
+
+    @property
+    def wide(self) -> bool:
+        """Whether it works in most parts of the screen, so that it is told once for all."""
+        return len(self.where) > len(ANYWHERE) // 2
 
     @property
     def breadth(self) -> int:

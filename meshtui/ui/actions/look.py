@@ -9,6 +9,7 @@ from meshtui.ui.actions.action import (
     IN_RULES,
     IN_TABLE,
     LOOK,
+    WITH_TEXT,
     Action,
 )
 from meshtui.ui.actions.situation import LOAD, TRACE
@@ -149,6 +150,11 @@ LOOKING: tuple[Action, ...] = (
         "raw", ("w",), "w", "raw",
         "Rules as YAML; again for the words.",
         LOOK, False, IN_RULES, "", 9, False,
+    ),
+    Action(
+        "copy_pane", ("Y",), "Y", "copy it",
+        "A pane's text to the clipboard, by the terminal: YAML as it can be applied; logs: {copy}.",
+        LOOK, False, WITH_TEXT, "", 0, False,
     ),
     Action(
         "refresh", ("r",), "r", "read again",

@@ -292,8 +292,8 @@ def markdown() -> str:
 
 
 def _inside(action: Action) -> frozenset[str]:
-    """The parts of the screen that alone have it; none where it works everywhere."""
-    return frozenset() if action.where == ANYWHERE else action.where
+    """The parts of the screen that alone have it; none where it works in most of them."""
+    return frozenset() if action.wide else action.where
 
 
 def _folded(title: str, actions: Iterable[Action]) -> list[str]:

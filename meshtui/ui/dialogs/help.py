@@ -56,7 +56,7 @@ def _parts(focus: str) -> Iterator[tuple[str, int, list[Entry]]]:
     if focus == LOGS:
         yield _FILTERING
     for group, actions in in_groups(current()):
-        yield group, KEY_WIDTH, _entries(a for a in actions if a.where == ANYWHERE)
+        yield group, KEY_WIDTH, _entries(a for a in actions if a.wide)
     yield (
         "Commands, for the selected service",
         COMMAND_WIDTH,
@@ -70,7 +70,7 @@ def _parts(focus: str) -> Iterator[tuple[str, int, list[Entry]]]:
 
 
 def _only_in(action: Action, place: str) -> bool:
-    return action.where != ANYWHERE and place in action.where
+    return not action.wide and place in action.where
 
 
 def _entries(actions: Iterable[Action]) -> list[Entry]:

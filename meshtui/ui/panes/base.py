@@ -14,7 +14,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.placed import cluster_of
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
-from meshtui.ui.widgets.lines import LinesBlock, LinesView
+from meshtui.ui.widgets.lines import COPIED_MOST, LinesBlock, LinesView
 from meshtui.ui.widgets.listing import Listing
 from meshtui.ui.widgets.paint import Line, Span, both_ends, span, width_of
 
@@ -171,6 +171,16 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
     def back(self) -> bool:
         """One step out of a part of the pane; False where there is none, so that it is closed."""
         return False
+
+    def do_copy_pane(self) -> None:
+        """By OSC 52, which works over SSH; from its top where it is more than a terminal takes."""
+        lines = (self.body.line_at(at) for at in range(self.body.line_count()))
+        text = "\n".join("".join(piece.text for piece in line).rstrip() for line in lines)
+        taken = text.encode("utf-8", "replace")[:COPIED_MOST].decode("utf-8", "ignore")
+        self.app.copy_to_clipboard(taken)
+        size = f"{len(taken.encode('utf-8', 'replace')):,} bytes"
+        whole = "" if taken == text else ", its beginning: a terminal takes no more"
+        self.report(f"copied {self.kind}, {size}{whole}", "done")
 
     # Words
 

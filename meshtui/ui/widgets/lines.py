@@ -16,6 +16,9 @@ from textual.widget import Widget
 from meshtui.ui.widgets import roles
 from meshtui.ui.widgets.paint import BLANK, Line, fit_line, strip_of
 
+COPIED_MOST = 65_536
+"""Bytes of a copy; terminals and multiplexers take no more in one go."""
+
 WHEEL = 3
 """Lines by which one step of a mouse's wheel moves."""
 

@@ -20,10 +20,8 @@ from meshtui.mesh.quantity import human_duration, number_of
 from meshtui.mesh.text import clean
 from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.ui.actions.registry import key_of
+from meshtui.ui.widgets.lines import COPIED_MOST
 from meshtui.ui.widgets.paint import Line, Span, fit_line, span, width_of
-
-COPIED_MOST = 65_536
-"""Bytes; terminals and multiplexers take no more in one go."""
 
 
 def count_words(store: LogStore, highlight: str = "") -> Line:
