@@ -142,7 +142,7 @@ CHANGE = (
                      line(r"\+ +weight: 5")), (*V3, "-", "-", "-", "enter"), pause_s=2.5),
     Scene("measured", (line(r"v3 5 % asked, \d+\.\d % ± \d+\.\d of \d+ measured; v2"),),
           (*V3, "5", "enter", REST, "enter"), pause_s=30.0, after=UNDONE),
-    Scene("danger", (line("danger: every request .* answered an error"),
+    Scene("danger", (line("danger: every request .* answered (with )?an error"),
                      line("type reviews to go on")),
           (*REVIEWS, ":", *"fault abort 503 100%", "enter"), pause_s=2.5),
     Scene("rollback-guess", (line("danger: v1 is chosen only because"), line("v1 50 → 100 %")),

@@ -36,11 +36,12 @@ PIXELS = 1600
 SHEET = (200, 76)
 """Columns and lines of the terminals on a sheet: more could not be read."""
 
-Camera = Callable[[str, Sequence[Shows], stage.Posed], Awaitable[None]]
+Camera = Callable[[str, Sequence[Shows], stage.Posed], Awaitable[bool]]
+"""Takes a scene; false where it does not show what is claimed of it."""
 
 
-async def keep(name: str, shows: Sequence[Shows], posed: stage.Posed) -> None:
-    """Into the folder, once it shows what is claimed."""
+async def keep(name: str, shows: Sequence[Shows], posed: stage.Posed) -> bool:
+    """Into the folder, once it shows what is claimed; one that never does replaces no other."""
     app, pilot = posed
     end = time.monotonic() + PATIENCE_S
     while True:
@@ -50,15 +51,18 @@ async def keep(name: str, shows: Sequence[Shows], posed: stage.Posed) -> None:
         if not lacks or time.monotonic() > end:
             break
         await asyncio.sleep(1.0)
-    save(svg, FOLDER / f"{name}.png", PIXELS)
-    say(f"{name}: {f'does NOT show {lacks}' if lacks else 'done'}")
+    if not lacks:
+        save(svg, FOLDER / f"{name}.png", PIXELS)
+    say(f"{name}: {f'NOT taken, it does not show {lacks}' if lacks else 'done'}")
+    return not lacks
 
 
 def sheets_in(folder: Path, sizes: Sequence[tuple[int, int]], themes: Sequence[str]) -> Camera:
     """In all sizes and themes, on as many sheets as it takes to read them."""
 
-    async def look(name: str, _: Sequence[Shows], posed: stage.Posed) -> None:
+    async def look(name: str, shows: Sequence[Shows], posed: stage.Posed) -> bool:
         app, pilot = posed
+        lacks = missing(rows_of(app.export_screenshot(title="")), shows)
         taken = []
         for width, height in sizes:
             await pilot.resize_terminal(width, height)
@@ -71,7 +75,8 @@ def sheets_in(folder: Path, sizes: Sequence[tuple[int, int]], themes: Sequence[s
         for number, shots in enumerate(packed(taken, *SHEET), 1):
             drawn, wide = sheet(shots)
             render(drawn, folder / f"{name}-{number}.png", int(wide * 0.72))
-        say(name)
+        say(f"{name}: {f'does not show {lacks}' if lacks else 'done'}")
+        return not lacks
 
     return look
 
@@ -88,7 +93,9 @@ OTHERS: dict[str, Callable[[], AbstractAsyncContextManager[stage.Posed]]] = {
 }
 
 
-async def take(camera: Camera, wanted: Callable[[str], bool]) -> None:
+async def take(camera: Camera, wanted: Callable[[str], bool]) -> list[str]:
+    """The names of those that could not be taken as they are wanted."""
+    failed = []
     for scenario in dict.fromkeys(scene.scenario for scene in SCENES):
         scenes = [one for one in SCENES if one.scenario == scenario and wanted(one.name)]
         if not scenes:
@@ -97,23 +104,31 @@ async def take(camera: Camera, wanted: Callable[[str], bool]) -> None:
             for scene in scenes:
                 try:
                     async with stage.posed(lab, scene) as posed:
-                        await camera(scene.name, scene.shows, posed)
+                        if not await camera(scene.name, scene.shows, posed):
+                            failed.append(scene.name)
                 except subprocess.CalledProcessError as error:
                     say(f"{scene.name}: NOT taken, {error}")
+                    failed.append(scene.name)
     for name, shows in ELSEWHERE.items():
         there = name != "waypoint" or "MESHTUI_WAYPOINT" in os.environ
         if wanted(name) and there:
             async with OTHERS[name]() as posed:
-                await camera(name, shows, posed)
+                if not await camera(name, shows, posed):
+                    failed.append(name)
+    return failed
 
 
-def main(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> int:
+    """1 where a picture could not be taken as it is wanted; 2 where none has the name."""
     parser = argparse.ArgumentParser(description="Takes the pictures, or sheets of them.")
     parser.add_argument("names", nargs="*", help="only these")
     parser.add_argument("--sizes", default="80x24,120x36,160x48,220x60")
     parser.add_argument("--themes", default=THEME, help="names with commas, or all")
     parser.add_argument("--out", type=Path, help="sheets into this folder")
     given = parser.parse_args(words)
+    known_names = {*(scene.name for scene in SCENES), *ELSEWHERE}
+    if unknown := sorted(set(given.names) - known_names):
+        parser.error(f"no picture has the name {', '.join(unknown)}")
     camera: Camera = keep
     if given.out:
         given.out.mkdir(parents=True, exist_ok=True)
@@ -121,8 +136,9 @@ def main(words: Sequence[str]) -> None:
         known = [theme.name for theme in load_themes((paths.shipped_themes(),)).found]
         themes = known if given.themes == "all" else given.themes.split(",")
         camera = sheets_in(given.out, [(w, h) for w, h in sizes], themes)
-    asyncio.run(take(camera, lambda name: not given.names or name in given.names))
+    failed = asyncio.run(take(camera, lambda name: not given.names or name in given.names))
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

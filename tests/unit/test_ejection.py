@@ -108,8 +108,8 @@ class TestClustersPane:
         return dict(zip(COLUMNS[CLUSTERS], row, strict=True))["OUTLIER DETECTION"]
 
     def test_a_detection_that_ejects_none_says_so(self) -> None:
-        assert self.cell(3, consecutive_5xx=5) == "5xx 5: ejects none, one of 3 is more than 10 %"
-        assert self.cell(2, max_ejection_percent=49).endswith("one of 2 is more than 49 %")
+        assert self.cell(3, consecutive_5xx=5) == "5xx 5: ejects none, one of 3 is more than 10%"
+        assert self.cell(2, max_ejection_percent=49).endswith("one of 2 is more than 49%")
 
     def test_one_that_may_eject_or_whose_endpoints_are_not_known_does_not(self) -> None:
         assert self.cell(10, consecutive_5xx=5) == "5xx 5"

@@ -96,7 +96,7 @@ def test_what_the_proxy_does_not_keep_is_said_and_is_not_zero() -> None:
     assert "not kept" in found["overflow"]
     assert "not kept" in found["open"]
     assert found["ejected"] == "0 of 1 now"
-    assert found["limits"] == "on: ejects none, one of 1 is more than 10 %"
+    assert found["limits"] == "on: ejects none, one of 1 is more than 10%"
 
 
 def test_a_breaker_without_a_limit_says_so() -> None:

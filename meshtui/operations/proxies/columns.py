@@ -182,7 +182,7 @@ def _none_ejected(outlier: Mapping[str, float], endpoints: int) -> str:
     percent = outlier.get("max_ejection_percent", DEFAULT_PERCENT)
     if not endpoints or most_ejected(endpoints, percent):
         return ""
-    return f": ejects none, one of {endpoints} is more than {percent:g} %"
+    return f": ejects none, one of {endpoints} is more than {percent:g}%"
 
 
 def _ejected_first(endpoints: Sequence[SeenEndpoint]) -> list[SeenEndpoint]:

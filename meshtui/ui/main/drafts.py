@@ -83,9 +83,9 @@ class Drafts:
 
 
 def draft_words(draft: Draft) -> str:
-    """`v3 10 → 15, v1 90 → 85`: what was set last first, then what follows from it."""
+    """`v3 10 → 15 %, v1 90 → 85 %`: what was set last first, then what follows from it."""
     return ", ".join(
-        f"{label} {percent(draft.current.get(label, 0.0))} → {percent(value)}"
+        f"{label} {percent(draft.current.get(label, 0.0))} → {percent(value)} %"
         for label in dict.fromkeys((*reversed(tuple(draft.wanted)), *draft.percents))
         if abs((value := draft.percents[label]) - draft.current.get(label, 0.0)) > 1e-6
     )

@@ -49,11 +49,13 @@ def legend(picture: Picture, marks: Marked, width: int, most: int) -> list[Line]
 
 
 def _note(number: str, mark: Mark) -> Line:
+    """`1 19:03:10 mirror none → v2 25 %  by root`: words may begin with the verb."""
+    rest = mark.words.removeprefix(f"{mark.verb} ")
     return (
         Span(f"{number} ", "key"),
         Span(time.strftime("%H:%M:%S ", time.localtime(mark.at)), "muted"),
-        span("" if mark.words.startswith(mark.verb) else f"{mark.verb} ", "strong"),
-        span(mark.words, "text"),
+        span(f"{mark.verb} ", "strong"),
+        span(rest, "text"),
         span(f"  by {mark.who}", "muted"),
     )
 
