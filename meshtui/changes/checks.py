@@ -34,7 +34,9 @@ def fault_findings(mesh: Mesh, change: Change) -> tuple[Caution, ...]:
     found = []
     abort = fault.get("abort")
     if abort and abort["percent"] >= FULL_FAULT and change.after.get("match") is None:
-        found.append(Caution("danger", "every request to the service will be answered with an error"))
+        found.append(
+            Caution("danger", "every request to the service will be answered with an error")
+        )
     if abort and abort["grpc_status"] and not _speaks_grpc(mesh, change):
         text = "no port of the service is named grpc: to plain HTTP this abort is a 200, no error"
         found.append(Caution("warning", text))

@@ -149,7 +149,7 @@ CHANGE = (
           (*REVIEWS, "R"), seconds=40.0, pause_s=2.5, v3="0"),
     Scene("rollback-failing", (line("danger: v3 is failing now"), line("v3 20 → 100 %")),
           (*REVIEWS, ":", *"rollback v3", "enter"), pause_s=2.5),
-    Scene("rules", (line(r"http\[0\] +ordinary"), line("→ v3 +20%")), (*REVIEWS, "y")),
+    Scene("rules", (line(r"http\[0\] +ordinary"), line("→ v3 +20%")), (*REVIEWS, "v")),
     Scene("proxies", (line("✓ in sync"), line("asked v1 50%"), line("does +v1 50%")),
           (*REVIEWS, "p"), pause_s=3.0),
     Scene("trace", (line("by the objects"), line("agrees"),

@@ -160,7 +160,7 @@ async def http_route() -> AsyncIterator[Posed]:
     with lab_of("healthy") as lab:
         lab.set("reviews-v3", errors="20%")
         by_route(lab)
-        async with posed(lab, Scene("", (), (*REVIEWS, "y"), seconds=25.0, scenario="")) as found:
+        async with posed(lab, Scene("", (), (*REVIEWS, "v"), seconds=25.0, scenario="")) as found:
             yield found
 
 

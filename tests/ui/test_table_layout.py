@@ -447,3 +447,26 @@ def test_every_column_with_numbers_can_be_sorted_by_and_shows_it() -> None:
     layout = grid(158, 20)
     for key in SORTED:
         assert "▼" in "".join(piece.text for piece in head(layout, Sort(key)))
+
+
+def named(name: str, width: int, namespaces: bool = True) -> str:
+    """The first line of a table `width` wide, of a folded service of that name."""
+    mesh = bookinfo.mesh_of(bookinfo.objects())
+    view = next(v for v in service_views(mesh, bookinfo.sample(mesh, 1.0)) if v.versions)
+    key = ServiceKey("istio-system", name)
+    renamed = replace(view, service=replace(view.service, key=key))
+    entries = outline((renamed,), frozenset([key]), NOBODY)
+    line = row(entries[0], grid(width, 40), CellContext(namespaces=namespaces))
+    return "".join(piece.text for piece in line)
+
+
+def test_a_long_name_takes_the_empty_cell_of_the_weight_behind_it() -> None:
+    assert "istio-ingressgateway.i" in named("istio-ingressgateway", 78)
+
+
+def test_names_with_the_same_begin_are_told_apart_where_they_are_cut() -> None:
+    names = [f"checkout-recommendation-service-{end}" for end in ("stable", "canary")]
+    lines = [named(name, 60) for name in names]
+    assert all("checkout" in line and "…" in line for line in lines)
+    assert "stable" in lines[0]
+    assert "canary" in lines[1]

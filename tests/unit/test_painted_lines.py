@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from rich.cells import cell_len
 
 from meshtui.mesh.graph import Callee, Graph
 from meshtui.mesh.model import ServiceKey
@@ -19,7 +20,7 @@ from meshtui.ui.main.detailtext import side_column
 from meshtui.ui.panes.base import shortened
 from meshtui.ui.panes.charts.marks import legend, marked
 from meshtui.ui.widgets.keys import keys_line
-from meshtui.ui.widgets.paint import Line, Span, fit_line, width_of, wrapped
+from meshtui.ui.widgets.paint import Line, Span, chopped, fit_line, width_of, wrapped
 from tests.ui import bookinfo
 from tests.ui.fake import NOW
 from tests.ui.test_graph_lines import edge, texts
@@ -104,3 +105,23 @@ def test_the_title_of_a_pane_gives_up_its_age_before_its_service(room: int, kept
 )
 def test_ejections_are_counted_in_words(count: int | None, words: str) -> None:
     assert _since(count) == words
+
+
+@pytest.mark.parametrize("width", range(20, 60))
+def test_what_belongs_together_stays_on_one_line(width: int) -> None:
+    said = "uri = /a or uri ^ /b → v1 50% · v2 50% · mirror v2 25%, restarted 4×, 215 of 100"
+    shown = [text_of(line) for line in wrapped(said, width)]
+    assert " ".join(shown) == said
+    for whole in ("uri = /a", "uri ^ /b", "v1 50%", "v2 25%", "restarted 4×", "of 100"):
+        assert any(whole in line for line in shown)
+    assert not any(line.endswith("·") for line in shown)
+
+
+@pytest.mark.parametrize("room", range(8, 30))
+def test_a_long_name_is_broken_at_its_joints(room: int) -> None:
+    name = "registry.example/team-a/reviews-v3:1.20.3"
+    parts = list(chopped(name, room))
+    assert "".join(parts) == name
+    assert max(map(cell_len, parts)) <= room
+    assert parts[0][-1] in "/-" or room < len("registry.example/")
+    assert list(chopped("漢" * 9, 8)) == ["漢" * 4, "漢" * 4, "漢"]

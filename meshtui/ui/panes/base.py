@@ -16,7 +16,7 @@ from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
 from meshtui.ui.widgets.lines import COPIED_MOST, LinesBlock, LinesView
 from meshtui.ui.widgets.listing import Listing
-from meshtui.ui.widgets.paint import Line, Span, both_ends, span, width_of
+from meshtui.ui.widgets.paint import JOINTS, Line, Span, both_ends, span, width_of
 
 if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
@@ -212,4 +212,6 @@ def shortened(right: Line, room: int) -> Line:
     *words, edge = right
     while len(words) > 1 and width_of((*words, edge)) > room:
         words.pop()
+        while len(words) > 1 and not words[-1].text.strip(JOINTS):
+            words.pop()
     return (*words, edge)

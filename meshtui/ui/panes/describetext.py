@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
-
-from rich.cells import chop_cells
 
 from meshtui.diagnosis.limit_words import NO_WAY, tls_words
 from meshtui.mesh.authorization import AuthorizationPolicy
@@ -22,7 +19,7 @@ from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.rule_selection import place_of
 from meshtui.ui.panes.graphtext import rule_words
 from meshtui.ui.table.outline import version_name
-from meshtui.ui.widgets.paint import BLANK, LIMIT, Line, Span, span
+from meshtui.ui.widgets.paint import BLANK, LIMIT, Line, Span, chopped, span, wrapped
 
 LABEL = 11
 MOST = 8
@@ -177,8 +174,8 @@ def _field(label: str, text: str, width: int, role: str = "text") -> list[Line]:
     """A label and its text, whose further lines stand below the first."""
     indent = LABEL + 2
     head, room = Span(f"  {label:<{LABEL}}", "muted"), max(width - indent, 8)
-    wrapped = textwrap.wrap(clean(text, LIMIT), room, break_on_hyphens=False)
-    parts = [part for line in wrapped for part in chop_cells(line, room)]
+    words = " ".join(part for word in clean(text, LIMIT).split() for part in chopped(word, room))
     return [
-        (head if at == 0 else Span(" " * indent), Span(part, role)) for at, part in enumerate(parts)
+        (Span(" " * indent) if at else head, *line)
+        for at, line in enumerate(wrapped(words, room, role))
     ]

@@ -55,12 +55,12 @@ def exposure_lines(
 
 
 def summary(found: Exposed) -> Line:
-    """`2 ways in · 1 limit · 3.1/s refused`."""
+    """`3.1/s refused · 2 ways in · 1 limit`: a narrow title loses its end."""
     acting = sum(one.limit.limits for one in found.limits)
     words = f"{_number(len(found.doors), 'way')} in · {_number(acting, 'limit')}"
     rate = rejected_rate(found)
-    refused = (Span(" · ", "muted"), Span(f"{rate_words(rate)} refused", "warning")) if rate else ()
-    return (Span(words, "muted"), *refused)
+    refused = (Span(f"{rate_words(rate)} refused", "warning"), Span(" · ", "muted")) if rate else ()
+    return (*refused, Span(words, "muted"))
 
 
 def _number(count: int, noun: str) -> str:

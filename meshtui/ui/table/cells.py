@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 
+from rich.cells import cell_len
+
 from meshtui.dataclass import dataclass
 from meshtui.mesh.judging import (
     DEGRADED,
@@ -37,7 +39,7 @@ from meshtui.ui.table.marks import (
 )
 from meshtui.ui.table.outline import TableLine, only_version, version_name
 from meshtui.ui.table.sparklines import History
-from meshtui.ui.widgets.paint import Line, Span, fit_line, span, width_of
+from meshtui.ui.widgets.paint import Line, Span, fit_line, fit_middle, span, width_of
 
 SIGNS = {
     OK: "●",
@@ -100,8 +102,8 @@ def cell(column: Column, entry: TableLine, context: CellContext) -> Line:
     if column.id == "marks":
         return _marks(entry, context, column.width)
     pieces = _CELLS[column.id](entry, context)
-    if column.id == "name" and width_of(pieces) > column.width and not entry.is_version:
-        return _without_version(entry, pieces)
+    if column.id == "name" and width_of(pieces) > column.width:
+        return _shortened(pieces if entry.is_version else _without_version(entry, pieces), column)
     if column.id in MEASURED and context.is_stale(entry.view.key):
         return _dimmed(pieces)
     return pieces
@@ -157,6 +159,15 @@ def _name(entry: TableLine, context: CellContext) -> Line:
 def _without_version(entry: TableLine, pieces: Line) -> Line:
     """The one version of a folded service goes before its name is cut."""
     return pieces[:-1] if entry.folded and only_version(entry.view) else pieces
+
+
+def _shortened(pieces: Line, column: Column) -> Line:
+    """A name that does not fit by itself loses its middle: siblings are told apart at the end."""
+    at = next((n for n, piece in enumerate(pieces) if piece.role == "strong"), len(pieces) - 1)
+    room = column.width - width_of(pieces[:at])
+    if cell_len(pieces[at].text) <= room:
+        return pieces
+    return *pieces[:at], Span(fit_middle(pieces[at].text, room), pieces[at].role)
 
 
 def _version_cell(entry: TableLine, version: VersionView, context: CellContext) -> Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from operator import is_
 
@@ -11,7 +12,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.placed import cluster_of
 from meshtui.mesh.sides import CALLER
 from meshtui.ui.table.cells import CellContext, cell
-from meshtui.ui.table.columns import SORTED, Column, ColumnGrid
+from meshtui.ui.table.columns import NAME_MAX, SORTED, Column, ColumnGrid
 from meshtui.ui.table.lineid import LineId
 from meshtui.ui.table.order import Sort
 from meshtui.ui.table.outline import Outline, TableLine, version_name
@@ -28,11 +29,28 @@ SERVERS = " SERVER'S VIEW "
 def row(entry: TableLine, grid: ColumnGrid, context: CellContext) -> Line:
     """The line of an entry; equal entries give equal lines, so that nothing is painted twice."""
     pieces: list[Span] = [EDGE]
-    for index, column in enumerate(grid.columns):
+    for index, column in enumerate(_lent(entry, grid, context)):
         if index:
             pieces.append(Span(" " * grid.gap))
         pieces += _aligned(cell(column, entry, context), column)
     return tuple(pieces)
+
+
+def _lent(entry: TableLine, grid: ColumnGrid, context: CellContext) -> tuple[Column, ...]:
+    """A name that is too long takes what its line leaves empty of the weight behind it."""
+    at = next((n for n, column in enumerate(grid.columns) if column.id == "weight"), 0)
+    if not at or grid.columns[at - 1].id != "name":
+        return grid.columns
+    name, weight = grid.columns[at - 1 : at + 1]
+    lacks = width_of(cell(replace(name, width=NAME_MAX), entry, context)) - name.width
+    if lacks <= 0:
+        return grid.columns
+    lent = min(lacks, max(weight.width - width_of(cell(weight, entry, context)), 0))
+    wider, narrower = (
+        replace(name, width=name.width + lent),
+        replace(weight, width=weight.width - lent),
+    )
+    return *grid.columns[: at - 1], wider, narrower, *grid.columns[at + 1 :]
 
 
 class Rows:

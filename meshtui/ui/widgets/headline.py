@@ -134,20 +134,21 @@ def counts_line(views: Iterable[ServiceView], side: str = CALLER) -> Line:
     versions hide no errors: their ratio stands beside the name, and a service that is degraded
     counts as such although another of its versions is named as slow.
     """
-    sick: dict[str, list[str]] = {}
+    sick: dict[str, list[tuple[float, str]]] = {}
     counts: Counter[str] = Counter()
     for view in views:
         found = _sick(view, side)
-        for state, name in found:
-            sick.setdefault(state, []).append(name)
-        hidden = {state for state, _ in found} == {SLOW} and DEGRADED in _states(view, side)
+        for state, failing, name in found:
+            sick.setdefault(state, []).append((failing, name))
+        hidden = {state for state, *_ in found} == {SLOW} and DEGRADED in _states(view, side)
         if hidden or not found:
             counts[DEGRADED if hidden else worse(state_of(view, side), *_states(view, side))] += 1
     pieces: list[Span] = []
     for state in WORST_FIRST:
         if state in sick:
             pieces += [DOT] if pieces else []
-            pieces.append(span(f"{SIGNS[state]} {_sick_words(state, sick[state])}", _role(state)))
+            names = [name for _, name in sorted(sick[state], key=lambda one: -one[0])]
+            pieces.append(span(f"{SIGNS[state]} {_sick_words(state, names)}", _role(state)))
         if counts[state]:
             pieces += [DOT] if pieces else []
             pieces.append(Span(f"{SIGNS[state]} {counts[state]} {state}", _role(state)))
@@ -160,16 +161,21 @@ def _states(view: ServiceView, side: str) -> tuple[str, ...]:
     return tuple(state for state in found if state == DEGRADED)
 
 
-def _sick(view: ServiceView, side: str) -> list[tuple[str, str]]:
-    """State and name of the sick versions; of the service where none of them is."""
+def _sick(view: ServiceView, side: str) -> list[tuple[str, float, str]]:
+    """State, part that fails and name of the sick versions; of the service where none is."""
     rows = [
-        (state, f"{_named(view, row)}{_errors(row, state, side)}")
+        (state, _failing(row, side), f"{_named(view, row)}{_errors(row, state, side)}")
         for row in view.versions
         for state in (state_of(row, side),)
     ]
-    found = [(state, name) for state, name in rows if state in SICK]
+    found = [row for row in rows if row[0] in SICK]
     own = state_of(view, side)
-    return found or ([(own, view.key.name)] if own in SICK else [])
+    return found or ([(own, _failing(view, side), view.key.name)] if own in SICK else [])
+
+
+def _failing(one: ServiceView | VersionView, side: str) -> float:
+    signals = signals_of(one, side)
+    return (signals and bad_ratio(signals)) or 0.0
 
 
 def _named(view: ServiceView, row: VersionView) -> str:

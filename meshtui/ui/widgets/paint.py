@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -163,8 +163,27 @@ def _segments(piece: Span, styles: Styles, ground: Style) -> Iterable[Segment]:
         yield Segment(text, ground)
 
 
-UNIT, GLUE = re.compile(r"(?<=\d) (?=(?:%|ms|s)(?!\w))"), "\u00a0"
-"""A blank that no line is broken at: `10 %` is one word."""
+UNIT = re.compile(
+    r"(?<=\d) (?=(?:%|ms|s)(?!\w))"  # 10 %
+    r"| (?=\d+[%×])|(?<=·) "  # v2 25%, restarted 4×, what a dot begins
+    r"| (?=[=^~] )|(?<= [=^~]) "  # uri = /login
+    r"|(?<=\d of) (?=\d)"  # 215 of 100
+)
+GLUE = "\u00a0"
+"""A blank that no line is broken at."""
+
+JOINED = "/-"
+"""Behind these a word that is longer than a line is broken."""
+
+
+def chopped(word: str, room: int) -> Iterator[str]:
+    """`word` in parts of at most `room` cells, where it can be at the joints of a path."""
+    while cell_len(word) > room:
+        head = chop_cells(word, room)[0]
+        cut = max(head.rfind(sign) for sign in JOINED) + 1 or len(head)
+        yield word[:cut]
+        word = word[cut:]
+    yield word
 
 
 def wrapped(text: str, width: int, role: str = "", indent: str = "") -> list[Line]:
