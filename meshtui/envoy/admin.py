@@ -47,7 +47,8 @@ async def admin_get(
             )
     except TimeoutError:
         who = f"the proxy of {namespace}/{pod}"
-        raise Unreachable(f"{who} does not answer {path} within {timeout:g} s") from None
+        asked = path.partition("?")[0]
+        raise Unreachable(f"{who} does not answer {asked} within {timeout:g} s") from None
 
 
 async def _ask(

@@ -42,7 +42,7 @@ async def agent_get(
     if ended.code:
         reason = _error_line(ended.stderr) or f"exit code {ended.code} of {agent}"
         who = who or f"the proxy of {namespace}/{pod}"
-        raise Refused(f"{who} does not answer {path}: {reason}")
+        raise Refused(f"{who} does not answer {path.partition('?')[0]}: {reason}")
     return ended.stdout.removesuffix(b"\n")
 
 

@@ -51,4 +51,5 @@ async def istiod_get(
         async with asyncio.timeout(timeout):
             return await first_allowed(cluster, namespace, pod, forward, execute)
     except TimeoutError:
-        raise Unreachable(f"{who} does not answer {path} within {timeout:g} s") from None
+        asked = path.partition("?")[0]
+        raise Unreachable(f"{who} does not answer {asked} within {timeout:g} s") from None

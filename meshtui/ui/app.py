@@ -211,7 +211,8 @@ class MeshtuiApp(App[int]):
     async def _open(self) -> None:
         """The main screen, once it is imported, in a thread: keys are answered meanwhile."""
         module = await asyncio.to_thread(import_module, "meshtui.ui.main.screen")
-        self.opened = module.MainScreen(self.cockpit, self._clock, self._badges, self._welcome)
+        parts = (self.cockpit, self._clock, self._badges, self._welcome)
+        self.opened = module.MainScreen(*parts, ascii_only=bool(self._ascii))
         await self.push_screen(self.main)
         for problem in (*self._theme_problems, *self._problems):
             self.main.status_later(problem)

@@ -66,8 +66,8 @@ async def test_all_of_a_running_canary_is_on_the_screen(size: tuple[int, int]) -
         await look(drive, "observing at 25 %")
         for words in (
             "to v3", "ann@desk/4711", "1m12s left", "✔ 5 % → ✔ 10 % → [25 %] → 50 %",
-            "3m48s of 5m", "1,204", "0.42 %", "0.14 to 0.97 %", "231 ms", "3,611",
-            "0.21 to 0.65 %", "204 ms", "3.2 of 100", "1.1 of 100", "asked 25 %",
+            "3m48s of 5m", "1,204", "0.42%", "0.14 to 0.97%", "231ms", "3,611",
+            "0.21 to 0.65%", "204ms", "3.2 of 100", "1.1 of 100", "asked 25 %",
             "in the proxies yes", "measured 24 %", "no worse than stable so far",
         ):  # fmt: skip
             assert words in drive.text, words

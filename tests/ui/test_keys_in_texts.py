@@ -25,6 +25,7 @@ from meshtui.ui.actions.steps import by_key
 from meshtui.ui.dialogs.help import help_lines
 from meshtui.ui.main.screen import MainScreen
 from meshtui.ui.panes.signalstext import by_how, signals_lines
+from meshtui.ui.widgets.key_block import key_named
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.test_signals_steps import scopes
 from tests.ui.test_snapshots import CASES, back, cockpit
@@ -195,3 +196,17 @@ def test_what_is_found_is_found() -> None:
     ):
         assert usual_keys_in(text), text
     assert BY_ID["quit"].shown == "q" and not usual_keys_in("a rule that is so: 5 s more")
+
+
+def test_arrows_are_named_where_plain_ascii_has_other_keys_of_their_looks() -> None:
+    """`<` sorts, and ← would look like it."""
+    try:
+        registry.use({}, named=True)
+        shown = {action.id: action.shown for action in registry.current()}
+        assert (shown["fold"], shown["border_left"]) == ("Left", "Ctrl+Left")
+        assert all(text.isascii() for text in shown.values())
+        assert (key_named(shown["fold"]), key_named(shown["unfold"])) == ("left", "right")
+        assert registry.elsewhere("left", Situation(focus=TABLE)).startswith("Left does")
+    finally:
+        registry.use({})
+    assert registry.named("fold").shown == "←"

@@ -177,13 +177,29 @@ class _Current:
     """The actions with the keys of the moment: one terminal has one keymap at a time."""
 
     actions: tuple[Action, ...] = ACTIONS
+    named: bool = False
 
 
-def use(keys: Mapping[str, KeyChoice]) -> tuple[str, ...]:
-    """From now on actions have these keys, or their usual ones; returns what is wrong with some."""
+def use(keys: Mapping[str, KeyChoice], *, named: bool = False) -> tuple[str, ...]:
+    """From now on actions have these keys, or their usual ones; returns what is wrong with some.
+
+    `named`: arrows by name. In plain ASCII they would be `<` and `>`, which are other keys.
+    """
     chosen, problems = remapped(_WRITTEN, keys)
-    _Current.actions = _worded(chosen) if keys else ACTIONS
+    _Current.named = named
+    if named:
+        chosen = tuple(replace(action, shown=_arrows_named(action.shown)) for action in chosen)
+    _Current.actions = _worded(chosen) if keys or named else ACTIONS
     return problems
+
+
+def _arrows_named(text: str) -> str:
+    for arrow, name in _ARROWS.items():
+        text = text.replace(arrow, name)
+    return text
+
+
+_ARROWS = {"←": "Left", "→": "Right", "↑": "Up", "↓": "Down"}
 
 
 def current() -> tuple[Action, ...]:
@@ -226,10 +242,11 @@ def resolve(key: str, now: Situation) -> Action | None:
 def elsewhere(key: str, now: Situation) -> str:
     """What a key would do in other parts of the screen, and how to get there."""
     known = [action for action in current() if key in action.keys]
+    shown = _arrows_named(shown_key(key)) if _Current.named else shown_key(key)
     if not known:
-        return f"{shown_key(key)} does nothing; {key_of('help')} shows the keys of the {now.focus}"
+        return f"{shown} does nothing; {key_of('help')} shows the keys of the {now.focus}"
     meanings = dict.fromkeys(action.place_words(now) for action in known)
-    return worded(f"{shown_key(key)} does nothing here; {' · '.join(meanings)}")
+    return worded(f"{shown} does nothing here; {' · '.join(meanings)}")
 
 
 def bindings() -> list[Binding]:

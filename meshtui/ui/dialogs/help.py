@@ -19,7 +19,7 @@ from meshtui.ui.main.commands import examples
 from meshtui.ui.table.cells import SIGNS
 from meshtui.ui.widgets.key_block import KeyBlock
 from meshtui.ui.widgets.listing import Listing
-from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped
+from meshtui.ui.widgets.paint import BLANK, Line, Span, both_ends, wrapped
 from meshtui.verbs.log_filter import TERMS
 
 KEY_WIDTH = 12
@@ -115,6 +115,7 @@ class HelpDialog(Dialog[None]):
         super().__init__()
         self._focus = focus
         self._body = Listing(id="help-body")
+        self._body.says_more = False
         self._typed = Input(id="help-search", placeholder="words of the help, or a key")
         self._typed.display = False
         self._foot = KeyBlock(id="help-foot")
@@ -127,19 +128,27 @@ class HelpDialog(Dialog[None]):
 
     def on_mount(self) -> None:
         self._show_keys()
+        self.watch(self._body, "scroll_y", self._show_keys, init=False)
         self.call_after_refresh(self._fill)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._fill)
 
     def _fill(self) -> None:
-        width = self.query_one("#help").content_size.width
-        self._body.fill(help_lines(max(width - 2, 30), self._focus, self._typed.value))
+        self._body.fill(help_lines(max(self._width - 2, 30), self._focus, self._typed.value))
+        self._show_keys()
 
     def _show_keys(self) -> None:
         typing = self._typed.has_focus
         keys = (("Enter", "read on"),) if typing else (("j k", "scroll"), ("/", "search"))
-        self._foot.show([tuple(_key_words((*keys, ("Esc", "all" if self._searched else "back"))))])
+        words = tuple(_key_words((*keys, ("Esc", "all" if self._searched else "back"))))
+        below = self._body.below
+        more = (Span(f"↓ {below:,} more line{'s' * (below != 1)}", "draft"),) if below else ()
+        self._foot.show([both_ends(words, more, max(self._width, 30))])
+
+    @property
+    def _width(self) -> int:
+        return self.query_one("#help").content_size.width
 
     @property
     def _searched(self) -> bool:

@@ -80,10 +80,13 @@ class MainScreen(Screen[None]):
         clock: Callable[[], float],
         badges: Mapping[str, str] = MappingProxyType({}),
         welcome: Sequence[str] = (),
+        *,
+        ascii_only: bool = False,
     ) -> None:
         """`badges`: how loud the contexts are whose names match a pattern; `welcome`: what a
         newcomer is told."""
         super().__init__()
+        self._ascii_only = ascii_only
         self._badges = badges
         self.cockpit = cockpit
         self._inherited = self._bindings
@@ -204,7 +207,7 @@ class MainScreen(Screen[None]):
         self.update_keys()
 
     def _use_keys(self) -> tuple[str, ...]:
-        problems = actions.use(self._keys)
+        problems = actions.use(self._keys, named=self._ascii_only)
         own = BindingsMap(actions.bindings()).key_to_bindings
         self._bindings = BindingsMap.from_keys({**self._inherited.key_to_bindings, **own})
         return problems

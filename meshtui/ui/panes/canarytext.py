@@ -37,8 +37,8 @@ _ROLES = {
     Phase.HELD.value: "warning",
 }
 _BACK = (Phase.RETURNING.value, Phase.ROLLED_BACK.value)
-_COLUMNS = (("requests", 10), ("errors", 8), ("95 % interval", 17), ("p99", 9), ("slow", 8))
-_NARROW = (("requests", 9), ("errors", 7), ("95 % interval", 15), ("p99", 9), ("slow", 7))
+_COLUMNS = (("requests", 10), ("errors", 8), ("95% interval", 17), ("p99", 9), ("slow", 8))
+_NARROW = (("requests", 9), ("errors", 7), ("95% interval", 15), ("p99", 9), ("slow", 7))
 _SIGNS = {
     Phase.PROMOTED.value: "✔",
     Phase.RETURNING.value: "✖",
@@ -183,14 +183,19 @@ def _table(progress: Progress, width: int) -> list[Line]:
 def _cells(side: Side) -> Sequence[str]:
     between = "—"
     if side.low is not None and side.high is not None:
-        between = f"{percent(side.low).removesuffix(' %')} to {percent(side.high)}"
+        between = f"{_share(side.low).removesuffix('%')} to {_share(side.high)}"
     return (
         f"{side.requests:,.0f}",
-        "—" if side.ratio is None else percent(side.ratio),
+        "—" if side.ratio is None else _share(side.ratio),
         between,
-        "—" if side.p99_ms is None else f"{side.p99_ms:,.0f} ms",
-        "—" if side.slow is None else percent(side.slow),
+        "—" if side.p99_ms is None else f"{side.p99_ms:,.0f}ms",
+        "—" if side.slow is None else _share(side.slow),
     )
+
+
+def _share(ratio: float) -> str:
+    """As cells have it."""
+    return percent(ratio).replace(" ", "")
 
 
 def _evidence(progress: Progress) -> list[Line]:

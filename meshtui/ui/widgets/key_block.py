@@ -22,6 +22,10 @@ NAMES = {
     "↓": "down",
     "←": "left",
     "→": "right",
+    "Left": "left",
+    "Right": "right",
+    "Up": "up",
+    "Down": "down",
     "‹": "left",
     "›": "right",
 }
