@@ -184,7 +184,7 @@ CALLEES = st.builds(
     st.lists(edges(), max_size=20),
     st.integers(0, 3),
 )
-COUNTED = re.compile(r"([\d,]+) more edges")
+COUNTED = re.compile(r"([\d,]+) more edges?")
 
 
 @given(
