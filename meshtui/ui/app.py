@@ -97,7 +97,12 @@ class MeshtuiApp(App[int]):
             self._ascii.append(AsciiFilter())
         self.opened: MainScreen | None = None
         self._clock = clock
-        self._keys = KeyOrder(lambda: self.focused or self.screen, self._read_key, self.set_timer)
+        self._keys = KeyOrder(
+            lambda: self.focused or self.screen,
+            self._read_key,
+            self.set_timer,
+            lambda: getattr(self.screen, "opening", False),
+        )
         self.ending = Ending(self, lambda: self.opened, lambda: self._driver, leaving)
         self.garbage = Garbage(time.monotonic)
         self._interrupted = False
@@ -163,6 +168,7 @@ class MeshtuiApp(App[int]):
 
         if isinstance(event.widget, Input):
             event.widget.cursor_blink = False
+        self._keys.focused()
 
     def _read_key(self, key: str, character: str | None) -> None:
         self.post_message(Key(key, character).set_sender(self))

@@ -6,10 +6,12 @@ import pytest
 from textual.events import Key
 from textual.keys import _character_to_key
 
+from meshtui.changes.change import SetBreaker
 from meshtui.mesh.model import ServiceKey
 from meshtui.ui.dialogs.form import FormDialog
 from meshtui.ui.table.lineid import LineId
 from tests.ui.driving import Drive, driving
+from tests.ui.fake import FakeCockpit
 
 REVIEWS = ServiceKey("bookinfo", "reviews")
 
@@ -106,6 +108,17 @@ async def test_a_command_typed_over_a_dialog_takes_its_place() -> None:
         await burst(drive, "colon", *"theme nope", "enter")
         await drive.until(lambda: "there is no theme nope" in drive.status)
         assert drive.cockpit.applied == [] and drive.app.screen is drive.app.main
+
+
+async def test_what_is_typed_behind_the_key_of_a_form_is_for_its_fields() -> None:
+    cockpit = FakeCockpit()
+    del cockpit.raw["destinationrules"][0]["spec"]["trafficPolicy"]
+    async with driving(cockpit) as drive:
+        await drive.go_to("reviews", "v3")
+        await burst(drive, "b", "right", "tab", *"100", "tab", "tab", "tab", "5", "enter")
+        await drive.armed()
+        limits = {"max_connections": 100, "consecutive_5xx": 5}
+        assert drive.cockpit.asked[-1][0] == SetBreaker("", limits)
 
 
 async def test_what_is_typed_behind_tab_is_in_the_next_field() -> None:

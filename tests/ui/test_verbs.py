@@ -121,7 +121,7 @@ async def test_the_breaker_form_has_the_limits_that_are_set(size: tuple[int, int
 async def test_a_place_without_limits_names_those_that_have_some(size: tuple[int, int]) -> None:
     async with driving(size=size) as drive:
         await drive.go_to("reviews", "v3")
-        await drive.press("b", "right")
+        await drive.press("b", "up", "right")
         await drive.until(lambda: "take all off" in drive.text)
         assert "max ejection " in drive.text and "percent of its pods" in drive.text
         await drive.press("tab", "right")

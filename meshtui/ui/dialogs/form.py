@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -71,6 +71,9 @@ class FormDialog(Dialog[T], Generic[T]):
         self._refill = refill
         self._filled = {field.id: clean(field.value) for field in fields}
         self._error: MeshtuiError | None = None
+        self.opening = True
+        """Until a field has the focus: what is typed meanwhile is for that field."""
+
         self._title = LinesBlock(id="form-title")
         self._foot = KeyBlock(id="form-foot")
         self._entries = {field.id: _entry(field) for field in fields}
@@ -92,6 +95,9 @@ class FormDialog(Dialog[T], Generic[T]):
         self._title.show([title, *note, BLANK])
         self._show_foot()
         self._entries[self._fields[0].id].focus()
+
+    def on_descendant_focus(self) -> None:
+        self.opening = False
 
     def on_choice_turned(self) -> None:
         """Fields in which nothing was typed begin anew; what was typed stays."""
@@ -142,12 +148,13 @@ def _error_lines(error: MeshtuiError, width: int) -> list[Line]:
 
 
 class Choice(LinesBlock, can_focus=True):
-    """One of a few values, gone through with Left, Right and Space."""
+    """One of a few values, gone through with Left, Right and Space.
 
-    BINDINGS = [  # noqa: RUF012
-        Binding("right,space", "turn(1)", show=False),
-        Binding("left", "turn(-1)", show=False),
-    ]
+    It takes them itself, as an input does its letters: as bindings they would be acted on behind
+    a Tab that was typed after them.
+    """
+
+    TURNS: ClassVar = {"right": 1, "space": 1, "left": -1}
 
     class Turned(Message):
         """Another one was chosen."""
@@ -170,7 +177,14 @@ class Choice(LinesBlock, can_focus=True):
         self._at = self._choices.index(value)
         self._show()
 
-    def action_turn(self, by: int) -> None:
+    async def _on_key(self, event: events.Key) -> None:
+        by = self.TURNS.get(event.key)
+        if by is not None:
+            event.stop()
+            event.prevent_default()
+            self._turn(by)
+
+    def _turn(self, by: int) -> None:
         self._at = (self._at + by) % len(self._choices)
         self._show()
         self.post_message(self.Turned())

@@ -29,8 +29,10 @@ class KeyOrder:
     A key that opens the prompt is acted on at once. It waits, and what is typed behind it, while
     keys before it are on their way: one of them may open the pane that is to be searched.
 
-    `in_focus` is what has the focus now; `read` has a key, and its character, read by the program;
-    `later` calls something after some seconds.
+    A form has its first field in focus only some time after it was opened: keys wait for that.
+
+    `in_focus` is what has the focus now, `opening` whether a form waits for it; `read` has a key,
+    and its character, read by the program; `later` calls something after some seconds.
     """
 
     def __init__(
@@ -38,13 +40,17 @@ class KeyOrder:
         in_focus: Callable[[], DOMNode],
         read: Callable[[str, str | None], None],
         later: Callable[[float, Callable[[], None]], object],
+        opening: Callable[[], bool] = lambda: False,
     ) -> None:
         self._in_focus = in_focus
         self._read = read
         self._later = later
+        self._opening = opening
         self._sent: deque[tuple[Key, DOMNode]] = deque(maxlen=REMEMBERED)
         self._under_way: dict[int, float] = {}
         self._waiting: list[Key] = []
+        self._returned = 0
+        """So many of them are read a second time."""
 
     def splits(self, event: Key) -> bool:
         """True where the key was two, which are read one after the other in its place."""
@@ -58,7 +64,8 @@ class KeyOrder:
         """True where the key is read again once those before it were acted on."""
         if not self._waiting:
             self._forget_taken()
-            if event.key not in PROMPTING or not self._under_way:
+            prompts = event.key in PROMPTING and bool(self._under_way)
+            if not prompts and not self._opening():
                 return False
             self._later(PATIENCE_S, self._go_on)
         self._waiting.append(event)
@@ -71,9 +78,15 @@ class KeyOrder:
 
     def _go_on(self) -> None:
         self._under_way.clear()
+        self._returned = 0
         waiting, self._waiting = self._waiting, []
         for event in waiting:
             self._read(event.key, event.character)
+
+    def focused(self) -> None:
+        """What was opening has its focus."""
+        if self._waiting and not self._opening():
+            self._go_on()
 
     def sent(self, event: Key) -> None:
         """The key is on its way to what has the focus."""
@@ -87,10 +100,18 @@ class KeyOrder:
     def untaken(self, event: Key) -> None:
         """No widget took the key: it is read again where the focus has moved meanwhile."""
         self._under_way.pop(id(event), None)
-        if self._waiting and not self._under_way:
-            self._go_on()
         target = next((node for sent, node in self._sent if sent is event), None)
-        if target is not None and target is not self._in_focus():
+        moved = target is not None and target is not self._in_focus()
+        if moved:
             event.prevent_default()
             event.stop()
+            if self._opening():
+                # It was typed before those that wait already.
+                self._waiting.insert(self._returned, event)
+                self._returned += 1
+                self._later(PATIENCE_S, self._go_on)
+                return
+        if self._waiting and not self._under_way:
+            self._go_on()
+        if moved:
             self._read(event.key, event.character)
