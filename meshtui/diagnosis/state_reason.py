@@ -56,6 +56,8 @@ def _why(line: ServiceView | VersionView, signals: Signals, limits: Thresholds) 
         return f"{line.slow}{f'; {percent(part)} fail' if part else ''}"
     requests = number_of(signals.requests, "request")
     counted = f"{percent(part)} of {requests}"
+    if not signals.requests:
+        return "no requests now"
     if state == FEW:
         return f"{requests}, and fewer than {ENOUGH} say too little"
     if state == ONLY_ERRORS:

@@ -17,6 +17,7 @@ from meshtui.mesh.view import service_views
 from meshtui.operations.types import FeedHealth, Pending
 from meshtui.ui.actions.steps import by_key
 from meshtui.ui.panes.signals import SignalsPane
+from meshtui.ui.panes.signalstable import _with_units
 from meshtui.ui.panes.signalstext import by_how, signals_lines
 from meshtui.ui.widgets.paint import width_of
 from tests.ui import bookinfo
@@ -301,3 +302,16 @@ async def test_that_numbers_sum_over_clusters_is_said_though_telemetry_does_well
         await drive.until(lambda: "numbers sum over 2 clusters (east, west)" in drive.text)
         await drive.press("s")
         await drive.until(lambda: f"telemetry: {words}" in plain(drive))
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        ((40.0, 347.0, 798.0), "40/347/798ms"),
+        ((67.0, 312.0, 1800.0), "67/312ms/1.8s"),
+        ((0.4, 1200.0, 12_000.0), "<1ms/1.2/12s"),
+        ((999.6, 9_960.0, 120_000.0), "1.0/10/120s"),
+    ],
+)
+def test_each_quantile_has_its_own_unit(times: tuple[float, ...], words: str) -> None:
+    assert _with_units(times) == words

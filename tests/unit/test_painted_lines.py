@@ -125,3 +125,28 @@ def test_a_long_name_is_broken_at_its_joints(room: int) -> None:
     assert max(map(cell_len, parts)) <= room
     assert parts[0][-1] in "/-" or room < len("registry.example/")
     assert list(chopped("漢" * 9, 8)) == ["漢" * 4, "漢" * 4, "漢"]
+
+
+@pytest.mark.parametrize("width", range(20, 60))
+def test_a_change_is_not_parted_at_its_arrow(width: int) -> None:
+    told = (
+        "max-connections 1 → unset; consecutive-5xx 3 → unset; v3 20 → 5 %; base-ejection 10s → 5s"
+    )
+    lines = [text_of(one).strip() for one in wrapped(told, width)]
+    assert " ".join(lines) == told
+    assert not [one for one in lines if one.startswith("→") or one.endswith("→")]
+
+
+def test_blanks_at_the_end_of_a_title_are_not_taken_for_more_of_it() -> None:
+    line = (Span("trace "), Span("reviews  ", "strong"))
+    assert text_of(fit_line(line, 14)) == "trace reviews "
+    assert text_of(fit_line(line, 13)) == "trace reviews"
+    assert text_of(fit_line((*line, Span("more of it")), 13)) == "trace reviews…"[:12] + "…"
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_pane_of_a_narrow_screen_offers_the_way_back_before_the_way_out(width: int) -> None:
+    now = Situation("rules", connected=True, service="reviews", version="v3", open_panes=("rules",))
+    line = text_of(keys_line(footer(now), now, width))
+    assert "Esc back" in line and ("R roll back" in line or width < 80)
+    assert "q quit" not in line or "R roll back" in line

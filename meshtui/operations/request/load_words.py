@@ -110,7 +110,7 @@ def second_words(state: LoadState) -> str:
 def reached_words(one: Reached) -> tuple[str, str]:
     """Who was reached, and by codes and flags."""
     counts = (*sorted(one.signals.codes.items()), *sorted(one.signals.flags.items()))
-    return one.workload or "(no pod reached)", "  ".join(f"{name}: {n:.0f}" for name, n in counts)
+    return one.workload or "(no pod reached)", "  ".join(f"{name}: {n:,.0f}" for name, n in counts)
 
 
 def unlimited_words(rows: Sequence[BreakerRow], ready: ReadyLoad) -> str:
@@ -119,14 +119,14 @@ def unlimited_words(rows: Sequence[BreakerRow], ready: ReadyLoad) -> str:
     places = []
     for row in rows:
         if row.unlimited:
-            places.append(f"{place_words(row, ready)} ({row.attempts}{sent})")
+            places.append(f"{place_words(row, ready)} ({row.attempts:,}{sent})")
             sent = ""
     return f"no limit is set for {', '.join(places)}" if places else ""
 
 
 def breaker_words(row: BreakerRow) -> Iterator[tuple[str, Words]]:
     """What each of its parts did, by the part's name."""
-    yield "sent", Words(f"{row.attempts} to its endpoints")
+    yield "sent", Words(f"{row.attempts:,} to its endpoints")
     yield "overflow", _overflow(row)
     yield "open", _open(row)
     yield "ejected", _ejected(row)
@@ -164,7 +164,7 @@ def _since(ejections: int | None) -> str:
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{n} {what}" for what, n in counts.items())
+    return ", ".join(f"{n:,} {what}" for what, n in counts.items())
 
 
 def place_words(row: BreakerRow, ready: ReadyLoad) -> str:

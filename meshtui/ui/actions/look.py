@@ -23,7 +23,7 @@ LOOKING: tuple[Action, ...] = (
     Action(
         "logs", ("l",), "l", "logs",
         "Tail the access logs of the service's proxies, all pods.",
-        LOOK, False, ANYWHERE, "service", 70,
+        LOOK, False, ANYWHERE, "service", 23,
     ),
     Action(
         "proxies", ("p",), "p", "proxies",

@@ -85,7 +85,7 @@ def load_lines(state: LoadState, width: int) -> list[Line]:
 
 def _outcomes(tally: Tally, width: int) -> Iterator[Line]:
     for name, found, percent, bad in words.outcomes(tally):
-        counts = f"{found:>{_COUNT}}  {percent:5.1f}%"
+        counts = f"{found:>{_COUNT},}  {percent:5.1f}%"
         room = max(min(width - _NAME - len(counts) - 1, BAR), 0)
         cells = bar(percent, room) if room >= LEAST_BAR else ""
         shown = (
@@ -150,4 +150,4 @@ def _histogram(tally: Tally, width: int) -> Iterator[Line]:
         label = f"{low:7.1f} to {high:7.1f} ms "
         room = max(min(width - len(label) - _COUNT, BAR), 0)
         cells = bar(100 * n / most, room) if room >= LEAST_BAR else ""
-        yield Span(label, "muted"), Span(cells, "bar"), Span(f"{n:>{_COUNT}}", "text")
+        yield Span(label, "muted"), Span(cells, "bar"), Span(f"{n:>{_COUNT},}", "text")

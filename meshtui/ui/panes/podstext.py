@@ -22,6 +22,7 @@ LONGEST = 48
 """Cells of a pod's name, whose end tells it from the others, and of all else."""
 
 _OTHERS = 24
+INDENT = "  └ "
 
 
 def pods_lines(
@@ -89,29 +90,35 @@ def _proxy(pod: Pod, proxy: ProxyRow | None) -> tuple[Span, Span]:
 
 def _troubles(pod: Pod, proxy: ProxyRow | None, now: float, width: int) -> list[Line]:
     found = pod_trouble(pod, now)
-    indent = "  └ "
     lines = []
     if found is not None:
-        lines += wrapped(found.words, width, "failing" if found.stuck else "warning", indent)
+        lines += _below(found.words, width, "failing" if found.stuck else "warning")
     told = found.words if found is not None else ""
     for words in row_lines(proxy, now) if proxy is not None else ():
         if words != told:
-            lines += wrapped(f"proxy: {words}", width, "muted", indent)
+            lines += _below(f"proxy: {words}", width, "muted")
     return lines
+
+
+def _below(text: str, width: int, role: str) -> list[Line]:
+    """What is said of the pod above it; its further lines begin below its first word."""
+    first, *rest = wrapped(text, max(width - len(INDENT), 8), role)
+    return [(Span(INDENT, role), *first), *((Span(" " * len(INDENT)), *line) for line in rest)]
 
 
 def _widths(rows: Sequence[Line], width: int) -> list[int]:
     """As wide as the widest; what does not fit is taken from the names, the nodes first. Where
-    that is not enough the nodes go, then the versions: 0 wide."""
+    that is not enough the nodes go, then the versions: 0 wide, and names get what that leaves."""
     found = [max(width_of((row[i],)) for row in rows) for i in range(len(TITLES))]
     found = [min(cells, LONGEST if not i else _OTHERS) for i, cells in enumerate(found)]
-    over = sum(found) + GAP * (len(found) - 1) - width
+    name, over = found[0], sum(found) + GAP * (len(found) - 1) - width
     for place, least in ((4, 8), (0, 22), (4, 0), (0, 12), (5, 0), (0, 10)):
         cut = min(max(over, 0), max(found[place] - least, 0))
         if cut and not least:
             cut, over = found[place], over - GAP
         found[place] -= cut
         over -= cut
+    found[0] = min(name, found[0] + max(-over, 0))
     return found
 
 

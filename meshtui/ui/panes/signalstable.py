@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from meshtui.dataclass import dataclass
 from meshtui.diagnosis.explain import Explanation
-from meshtui.diagnosis.explain.number_text import percent, rate
+from meshtui.diagnosis.explain.number_text import rate
 from meshtui.diagnosis.explain.responses import failing, name_of_code, name_of_status
 from meshtui.diagnosis.explain.scope import VersionScope
 from meshtui.mesh.flags import FLAGS
@@ -21,7 +21,7 @@ WIDE = 69
 """Columns from which a version's numbers have room in one line."""
 
 NAME_MIN = 8
-RATE, RATIO, QUANTILES, SPARE = 6, 8, 15, 3
+RATE, RATIO, QUANTILES, SPARE = 6, 8, 15, 1
 GAP, BETWEEN = " ", " │"
 MOST = 12
 """Codes, statuses and flags that are listed, of each kind."""
@@ -118,10 +118,18 @@ def _quantiles(signals: Signals | None, state: str) -> Line:
     found = (signals.p50_ms, signals.p95_ms, signals.p99_ms)
     if any(value is None for value in found):
         return (Span(numbers.NONE, "no traffic"),)
-    values = [value or 0.0 for value in found]
-    if values[-1] < 999.5:
-        return (Span("/".join(_whole(value) for value in values) + "ms", "text"),)
-    return (Span("/".join(_tenths(value / 1000) for value in values) + "s", "text"),)
+    return (Span(_with_units([value or 0.0 for value in found]), "text"),)
+
+
+def _with_units(values: Sequence[float]) -> str:
+    """`40/347ms/1.8s`: a unit stands once for those before it that have the same."""
+    units = ["ms" if value < 999.5 else "s" for value in values]
+    after = (*units[1:], "")
+    shown = (
+        f"{_whole(value) if unit == 'ms' else _tenths(value / 1000)}{unit * (unit != following)}"
+        for value, unit, following in zip(values, units, after, strict=True)
+    )
+    return "/".join(shown)
 
 
 def _whole(value: float) -> str:
@@ -129,9 +137,7 @@ def _whole(value: float) -> str:
 
 
 def _tenths(value: float) -> str:
-    if value >= 10:
-        return f"{value:.0f}"
-    return f"{value:.1f}" if value >= 0.1 or value <= 0 else "<0.1"
+    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
 
 
 def _right(pieces: Line, width: int) -> Line:
@@ -190,7 +196,7 @@ def _amount(signals: Signals, number: float, width: int) -> Line:
     if number <= 0 or signals.requests <= 0:
         return _right((Span(numbers.NONE, "no traffic"),), width)
     share = number / signals.requests
-    text = rate(signals.rps * share).rjust(9) + percent(share).replace(" ", "").rjust(8)
+    text = rate(signals.rps * share).rjust(RATE + 2) + numbers.part(share).rjust(RATIO - 1)
     return _right((Span(text, "text"),), width)
 
 
@@ -211,7 +217,7 @@ def _more(
 def explanation_head(one: Explanation, labelled: bool, width: int) -> list[Line]:
     """Code and name at the left, how many at the right; then of what and by whom."""
     code = f"grpc {one.code}" if one.kind == "grpc" else one.code
-    amount = f"{rate(one.rps)}  {percent(one.share).replace(' ', '')}"
+    amount = f"{rate(one.rps)}  {numbers.part(one.share)}"
     room = max(width - len(amount) - 1, 8)
     left = fit_line((span(f"{code}  ", "failing"), Span(one.name, "strong")), room)
     whose = "seen by callers" if one.side == "caller" else "counted by its own proxy"

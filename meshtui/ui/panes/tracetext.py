@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
@@ -16,7 +17,7 @@ from meshtui.mesh.text import clean
 from meshtui.operations.look.trace import ProxyTrace, Traced
 from meshtui.operations.request.ask import Asked
 from meshtui.operations.request.words import request_line, request_rows
-from meshtui.ui.widgets.paint import BLANK, LIMIT, Line, Span, fit, span, wrapped
+from meshtui.ui.widgets.paint import BLANK, GLUE, LIMIT, Line, Span, fit, span, wrapped
 
 LABEL = 9
 GAP = 2
@@ -56,7 +57,9 @@ def sent_lines(asked: Asked, width: int) -> list[Line]:
     """What came of a request that was sent, each part behind its label."""
     lines = _broken(f"sent  {request_line(asked)}", width, "strong")
     for label, text in request_rows(asked):
-        rows = textwrap.wrap(clean(text), max(width - LABEL - GAP, 10)) or [""]
+        rows = textwrap.wrap(clean(text), max(width - LABEL - GAP, 10), break_on_hyphens=False) or [
+            ""
+        ]
         for place, row in enumerate(rows):
             head = Span(f"{'' if place else label:<{LABEL + GAP}}", "muted")
             lines.append((head, Span(row, _sent_role(asked, label))))
@@ -168,7 +171,16 @@ def _row(label: str, left: str, right: str, room: int, role: str) -> Line:
 def _cell(rows: Rows, label: str, room: int) -> list[str]:
     """What stands under a label, broken to the column; long lists break behind their commas."""
     texts = [clean(text, LIMIT) for name, text in rows if name == label]
-    return [part for text in texts for part in textwrap.wrap(_loosened(text), room)]
+    return [part for text in texts for part in _lines_of(_loosened(text), room)]
+
+
+def _lines_of(text: str, room: int) -> list[str]:
+    """Neither a name is parted at its hyphens nor a version from its weight."""
+    kept = PART.sub(GLUE, text)
+    return [line.replace(GLUE, " ") for line in textwrap.wrap(kept, room, break_on_hyphens=False)]
+
+
+PART = re.compile(r" (?=\d+(?:\.\d+)?%)")
 
 
 def _loosened(text: str) -> str:
@@ -206,5 +218,7 @@ def _notes(traced: Traced, width: int) -> list[Line]:
 
 def _broken(text: str, width: int, role: str, indent: str = "") -> list[Line]:
     """A long path is broken anywhere: all of it counts."""
-    parts = textwrap.wrap(clean(text, LIMIT), max(width - len(indent), 8)) or [""]
+    parts = textwrap.wrap(
+        clean(text, LIMIT), max(width - len(indent), 8), break_on_hyphens=False
+    ) or [""]
     return [(Span(indent + part, role),) for part in parts]

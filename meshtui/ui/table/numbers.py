@@ -38,7 +38,12 @@ def errors(signals: Signals | None, state: str) -> str:
         return NONE
     if state == ONLY_ERRORS:
         return "✖ 100%"
-    percent = (bad_ratio(signals) or 0.0) * 100
+    return part(bad_ratio(signals) or 0.0)
+
+
+def part(ratio: float) -> str:
+    """A ratio (0 to 1) in a column: 0 and 100 only where it is none and all."""
+    percent = ratio * 100
     if percent <= 0:
         return "0%"
     if percent < 0.05:

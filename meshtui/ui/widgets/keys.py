@@ -10,13 +10,17 @@ from textual.message import Message
 
 from meshtui.ui.actions.action import ANYWHERE, CHANGE, FIND, LOOK, Action
 from meshtui.ui.actions.registry import footer
-from meshtui.ui.actions.situation import Situation
+from meshtui.ui.actions.situation import TABLE, Situation
 from meshtui.ui.widgets.lines import LinesBlock
 from meshtui.ui.widgets.paint import Line, Span, fit_line, width_of
 
 DIVIDER = Span("│ ", "faint")
 GAP = Span("  ")
 """Behind each entry. The last one needs none, and the first section no divider."""
+
+
+NARROW = 100
+"""Columns below which not all keys that a night on call needs have room."""
 
 
 class KeysLine(LinesBlock):
@@ -64,8 +68,11 @@ class KeysLine(LinesBlock):
 def keys_line(actions: Iterable[Action], now: Situation, width: int) -> Line:
     """As many whole entries as there is room for, the first ones before all others; in groups.
 
-    What may not be done is in brackets, dimmed.
+    What may not be done is in brackets, dimmed. In a pane with little room how to leave the program
+    is the first thing to go: the way back is there, and the table's keys say it.
     """
+    if width < NARROW and now.focus != TABLE:
+        actions = sorted(actions, key=lambda action: action.id == "quit")
     room = width - 2 + width_of([GAP, DIVIDER])
     sections: dict[int, list[Line]] = {}
     for action in actions:

@@ -94,8 +94,11 @@ def fit_line(pieces: Line, width: int) -> Line:
     for number, piece in enumerate(pieces):
         length = cell_len(piece.text)
         if length > left:
-            more = any(rest.text.strip() for rest in pieces[number:])
-            return _ended(list(pieces[:number]), piece, left) if more else pieces[:number]
+            bare = piece.text.rstrip()
+            blank = left - cell_len(bare)
+            if blank >= 0 and not any(rest.text.strip() for rest in pieces[number + 1 :]):
+                return (*pieces[:number], Span(bare + " " * blank, piece.role))
+            return _ended(list(pieces[:number]), piece, left)
         left -= length
     return (*pieces, Span(" " * left)) if left else pieces
 
@@ -168,6 +171,7 @@ UNIT = re.compile(
     r"| (?=\d+[%×])|(?<=·) "  # v2 25%, restarted 4×, what a dot begins
     r"| (?=[=^~] )|(?<= [=^~]) "  # uri = /login
     r"|(?<=\d of) (?=\d)"  # 215 of 100
+    r"|(?<=\w) (?=→ \w{1,8}(?!\w))|(?<=→) (?=\w{1,8}(?!\w))"  # 3 → unset
 )
 GLUE = "\u00a0"
 """A blank that no line is broken at."""
