@@ -171,7 +171,8 @@ UNIT = re.compile(
     r"| (?=\d+[%×])|(?<=·) "  # v2 25%, restarted 4×, what a dot begins
     r"| (?=[=^~] )|(?<= [=^~]) "  # uri = /login
     r"|(?<=\d of) (?=\d)"  # 215 of 100
-    r"|(?<=\w) (?=→ \w{1,8}(?!\w))|(?<=→) (?=\w{1,8}(?!\w))"  # 3 → unset
+    r"|(?:(?<=\d)|(?<=\ds)|(?<=unset)) (?=→ \w{1,8}(?!\w))"  # 3 → unset
+    r"|(?:(?<=\d →)|(?<=\ds →)|(?<=unset →)) (?=\w{1,8}(?!\w))"
 )
 GLUE = "\u00a0"
 """A blank that no line is broken at."""
