@@ -15,6 +15,10 @@ from meshtui.mesh.quantile import joined, quantiles
 _K = TypeVar("_K")
 
 UNKNOWN = "unknown"
+UNTOLD = "(not told apart)"
+"""The version of requests that may have reached any: a Telemetry or a relabelling has taken away
+the labels that say which. Istio itself writes `unknown` for what reached no pod."""
+
 """The version of a request that never reached a pod, as Istio's metrics spell it."""
 
 SHOWN = (0.50, 0.95, 0.99)

@@ -15,7 +15,7 @@ from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.mesh.pod import NO_REVISION
 from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.row_work import RowWork, begun
-from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, Responder, Signals, merged
+from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, UNTOLD, Responder, Signals, merged
 from meshtui.mesh.versions import VersionView
 
 REVISION_LABELS = (
@@ -77,6 +77,8 @@ class Joins:
         mine = [i for i, owner in enumerate(self._owners) if owner == target.service]
         if target.service != self.key and len(mine) == 1:
             return Join(tuple(mine))
+        if target.version == UNTOLD:
+            return Join(tuple(i for i in mine if self._rows[i].named) or tuple(mine))
         if target.nowhere:
             return Join(self._refused(target, mine))
         rest = [i for i in range(len(self._rows)) if i not in mine] if mine or self._rows else []

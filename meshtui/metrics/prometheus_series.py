@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from meshtui.mesh.signals import UNKNOWN
+from meshtui.mesh.signals import UNKNOWN, UNTOLD
 from meshtui.metrics.exposition import number_of
 from meshtui.metrics.prometheus_result import QueryResult, labels_in
 from meshtui.metrics.traffic import Traffic, traffic_of, version_of
@@ -41,7 +41,8 @@ class Series:
         self.traffic: Traffic | None = traffic_of(labels)
         self.told_apart = _CALLER in labels
         self.lacking = tuple(lacking)
-        self.versionless = not labels.get("destination_version") and version_of(labels) == UNKNOWN
+        unversioned = version_of(labels) in (UNKNOWN, UNTOLD)
+        self.versionless = unversioned and not labels.get("destination_version")
         self.counter = labels.get(_WHAT, "")
 
 

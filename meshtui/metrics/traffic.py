@@ -10,7 +10,7 @@ from typing import NamedTuple
 from meshtui.mesh.codes import failed_label
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.pod import NO_REVISION
-from meshtui.mesh.signals import UNKNOWN, Responder
+from meshtui.mesh.signals import UNKNOWN, UNTOLD, Responder
 
 REQUESTS = "istio_requests_total"
 BUCKETS = "istio_request_duration_milliseconds_bucket"
@@ -23,6 +23,7 @@ _REFUSED = frozenset({"UAEX", "RL", "NR", "FI"})
 """External authorization, rate limits, no route, injected aborts. Envoy's RBAC and JWT filters set
 no flag: what they refuse looks to telemetry as an answer of the service; see `metrics.denied`."""
 
+WHO = ("destination_workload", "destination_canonical_revision", "destination_version")
 _ABSENT = frozenset({"", UNKNOWN, "-"})
 _NOT_A_SERVICE = ("PassthroughCluster", "BlackHoleCluster", "InboundPassthroughCluster")
 
@@ -162,7 +163,8 @@ def version_of(labels: Mapping[str, str]) -> str:
     revision = _known(labels, "destination_canonical_revision")
     if revision and revision != NO_REVISION:
         return revision
-    return _known(labels, "destination_workload") or UNKNOWN
+    workload = _known(labels, "destination_workload")
+    return workload or (UNKNOWN if any(map(labels.get, WHO)) else UNTOLD)
 
 
 def _known(labels: Mapping[str, str], name: str) -> str:

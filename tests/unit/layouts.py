@@ -90,7 +90,7 @@ class Sent:
     """Requests of the caller that a proxy counted under one set of labels.
 
     `load` None: no endpoint was chosen. `failed`: an endpoint that never answered; its version is
-    not known then.
+    not known then. `untold`: the labels of who answered are taken away.
     """
 
     load: Load | None
@@ -100,6 +100,7 @@ class Sent:
     code: str = "200"
     flags: str = "-"
     failed: bool = False
+    untold: bool = False
 
     @property
     def labels(self) -> dict[str, str]:
@@ -116,7 +117,7 @@ class Sent:
             "request_protocol": "http",
             "response_code": self.code,
             "response_flags": self.flags,
-            **self._answered(),
+            **({} if self.untold else self._answered()),
         }
 
     def _answered(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.signals import VersionKey
+from meshtui.mesh.signals import UNTOLD, VersionKey
 from meshtui.metrics.aggregate import Ledger, clients_of
 from meshtui.metrics.counter_reading import Reading, SeriesCache, growth, read
 from meshtui.metrics.traffic import Traffic, traffic_of
@@ -139,7 +139,8 @@ def test_a_version_with_only_errors_is_all_errors() -> None:
         ("unknown", "v2", "v2"),
         ("unknown", "latest", "unknown"),
         ("unknown", "unknown", "unknown"),
-        ("", "", "unknown"),
+        ("", "unknown", "unknown"),
+        ("", "", UNTOLD),
     ],
 )
 def test_an_endpoint_that_never_answered_is_known_by_its_revision(

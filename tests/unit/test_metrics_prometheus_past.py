@@ -131,7 +131,8 @@ def test_what_is_no_number_is_not_known(value: str) -> None:
 def test_requests_without_a_pod_count_for_the_unknown_version() -> None:
     lost = labels(destination_service_name="unknown", destination_service_namespace="unknown")
     lost |= {"destination_service": "reviews.default.svc.cluster.local", "response_code": "503"}
-    row = series({T: 6}, **{k: v for k, v in lost.items() if k != "destination_version"})
+    lost |= {"destination_version": "unknown"}
+    row = series({T: 6}, **lost)
     other = series({T: 6}, **(lost | {"destination_service": "ratings.default.svc.cluster.local"}))
     found = read([counted({0: 60}), row, other])
     assert found.keys() == {"v1", "unknown"}

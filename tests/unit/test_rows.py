@@ -73,6 +73,58 @@ def layouts() -> list[Layout]:
         *_by_services(),
         *_refused(),
         *_combined(),
+        *_untold(),
+    ]
+
+
+def _untold() -> list[Layout]:
+    """A Telemetry (`tagOverrides`) or a relabelling has taken away who answered."""
+    sent = [Sent(V1, 80, untold=True), Sent(V2, 20, code="503", untold=True)]
+    told = [Sent(V1, 10), Sent(V2, 5)]
+    both = {"v1": "telemetry can't tell it from v2", "v2": "telemetry can't tell it from v1"}
+    return [
+        Layout(
+            "nobody says who answered",
+            mesh_of([V1, V2], SPLIT, [V1_V2]),
+            sent,
+            [("v1", 80, 1, None, None), ("v2", 20, 1, None, None), ("v1 or v2", None, 0, 100, 20)],
+            both,
+        ),
+        Layout(
+            "some proxies say who answered",
+            mesh_of([V1, V2], SPLIT, [V1_V2]),
+            [*sent, *told],
+            [("v1", 80, 1, None, None), ("v2", 20, 1, None, None), ("v1 or v2", None, 0, 115, 17)],
+            both,
+        ),
+        Layout(
+            "nobody says who answered, and no rule tells the pods apart",
+            mesh_of([OLD, NEW]),
+            sent,
+            [
+                ("shop-old", None, 1, None, None),
+                ("shop-new", None, 2, None, None),
+                ("shop-new or shop-old", None, 0, 100, 20),
+            ],
+            {
+                "shop-old": "telemetry can't tell it from shop-new",
+                "shop-new": "telemetry can't tell it from shop-old",
+            },
+        ),
+        Layout(
+            "nobody says who answered, and only one can have",
+            mesh_of(
+                [V1, V2], [to("reviews", "v1", 100)], [rule("reviews", subset("v1", version="v1"))]
+            ),
+            sent,
+            [("v1", 100, 1, 100, 20), ("v2", 0, 1, 0, None)],
+        ),
+        Layout(
+            "nobody says who answered, and no pod is left",
+            mesh_of([]),
+            sent,
+            [("(not told apart)", None, 0, 100, 20)],
+        ),
     ]
 
 
