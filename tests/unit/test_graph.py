@@ -62,7 +62,7 @@ def nowhere(requests: float, flag: str, **labels: str) -> Counted:
 
 def gateway_pod() -> dict[str, Any]:
     raw = pod("gate", "v1")
-    raw["metadata"]["labels"] = {"istio": "ingressgateway"}
+    raw["metadata"]["labels"] = {"istio": "ingressgateway", "pod-template-hash": "5f6d"}
     raw["spec"]["containers"] = [{"name": "istio-proxy"}]
     return raw
 
