@@ -48,8 +48,9 @@ samples go to each proxy before the next ones have their turn."""
 class Limits:
     """How much a sample may ask for, in seconds and in requests at a time.
 
-    `round_s` is how long in each sample those are read that nobody looks at; `busy` how many times
-    as long as the processor was busy with a sample the next one lasts at least.
+    `round_s` is how long in each sample those are read that nobody looks at, `begin_s` as long as
+    some of them have no rate; `busy` how many times as long as the processor was busy with a sample
+    the next one lasts at least, up to `pause_s`: older numbers are stale.
     """
 
     window_s: float = 15.0
@@ -57,7 +58,9 @@ class Limits:
     deadline_s: float = 10.0
     concurrency: int = 16
     round_s: float = 1.0
+    begin_s: float = 4.0
     busy: float = 6.0
+    pause_s: float = 6.0
 
 
 DEFAULTS = Limits()
@@ -145,9 +148,9 @@ class SidecarReader:
         """
         began = self._clock()
         self._first = {pod_id(pod) for pod in plan.first}
-        pause_s = self._limits.busy * self.busy_s
+        pause_s = min(self._limits.busy * self.busy_s, self._limits.pause_s)
         self.busy_s = 0.0
-        others = await self._read_others(plan.others, began, pause_s)
+        others = await self._read_others(plan, began, pause_s)
         asked = [pod for pod in plan.others if pod_id(pod) in others]
         failed = [(pod, error) for pod in asked if (error := others[pod_id(pod)]) is not None]
         self._expire()
@@ -160,17 +163,19 @@ class SidecarReader:
             self._out_of_reach = False
         return [*plan.first, *asked], [*failures, *failed]
 
-    async def _read_others(self, pods: Sequence[Pod], began: float, pause_s: float) -> Outcomes:
+    async def _read_others(self, plan: Round, began: float, pause_s: float) -> Outcomes:
         """In their turns, until it is time for what is looked at.
 
-        `pause_s` is how long the whole sample is to last.
+        `pause_s` is how long the whole sample is to last. As long as some have no rate at all they
+        are read as quickly as keys allow: among them may be what fails.
         """
-        hurried = self._hurried
+        hurried, pods = self._hurried, plan.others
         pause_s -= self._first_took_s
-        until = began + max(self._limits.round_s, pause_s)
+        least_s = self._limits.begin_s if plan.begins else self._limits.round_s
+        until = began + max(least_s, pause_s)
         outcomes: Outcomes = {}
         if not hurried.is_set():
-            self._rest = CALM
+            self._rest = REST if plan.begins else CALM
             queue = deque(islice(pods, TRIED) if self._out_of_reach else pods)
             await self._work(
                 queue, outcomes, lambda: not hurried.is_set() and self._clock() < until

@@ -74,6 +74,7 @@ class SidecarSource:
         self._listed: frozenset[ServiceKey] | None = None
         self._need: tuple[tuple[object, ...], Needed] | None = None
         self._clients: Mapping[ServiceKey, frozenset[Client]] = {}
+        self._begins = False
         # Two samples at once would take the older counters for a reset of the newer ones.
         self._one_at_a_time = asyncio.Lock()
         self._filling: Filling = {}
@@ -109,10 +110,15 @@ class SidecarSource:
     def show(
         self, shown: frozenset[ServiceKey], listed: frozenset[ServiceKey] | None = None
     ) -> None:
-        """Of a large mesh these are read in each sample, the others in turns."""
-        if (shown, listed) != (self._shown, self._listed):
-            self._shown, self._listed = shown, listed
+        """Of a large mesh these are read in each sample, the others in turns.
+
+        At once where others come into sight; but while the mesh is read for the first time rows
+        change their places all the time, as numbers come in.
+        """
+        come = shown - (self._shown or frozenset())
+        if listed != self._listed or (come and not self._begins):
             self._reader.hurry()
+        self._shown, self._listed = shown, listed
 
     async def _read_wanted(self, mesh: Mesh, pods: Sequence[Pod]) -> _Reading:
         """A service that nobody reached names no caller: then all are asked."""
@@ -140,7 +146,9 @@ class SidecarSource:
         if self._need is None or not all(map(is_, self._need[0], asked)):
             self._need = asked, needed(mesh, pods, shown, listed, self._clients)
         need = self._need[1]
-        return need, round_of(pods, need, self._reader.turn)
+        plan = round_of(pods, need, self._reader.turn)
+        self._begins = plan.begins
+        return need, plan
 
     async def calls(self, mesh: Mesh) -> Calls:
         """From what the last sample was counted of: no proxy is asked."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from math import inf
 from typing import NamedTuple
 
 from meshtui.mesh.calls import Client
@@ -37,10 +38,14 @@ class Needed(NamedTuple):
 
 
 class Round(NamedTuple):
-    """Who is asked in any case, and who is as long as there is time, each in the order of turns."""
+    """Who is asked in any case, and who is as long as there is time, each in the order of turns.
+
+    `begins`: of some workload among the others there is no rate yet.
+    """
 
     first: list[Pod]
     others: list[Pod]
+    begins: bool = False
 
     @property
     def order(self) -> list[Pod]:
@@ -87,6 +92,7 @@ def round_of(pods: Iterable[Pod], need: Needed, turn: Callable[[Pod], Turn]) -> 
     first: list[tuple[bool, float, int, int, Pod]] = []
     others: list[tuple[bool, float, int, int, Pod]] = []
     copies: Counter[Client] = Counter()
+    begins = False
     for place, pod in enumerate(pods):
         one = pod_id(pod)
         if one not in need.first and need.listed is not None and one not in need.listed:
@@ -94,6 +100,11 @@ def round_of(pods: Iterable[Pod], need: Needed, turn: Callable[[Pod], Turn]) -> 
         half, at = turn(pod)
         workload = pod.namespace, pod.workload
         entry = not half, at, copies[workload], place, pod
+        begins = begins or (one not in need.first and not copies[workload] and (half or at == -inf))
         copies[workload] += 1
         (first if one in need.first else others).append(entry)
-    return Round(*([entry[-1] for entry in sorted(part)] for part in (first, others)))
+    return Round(_in_order(first), _in_order(others), begins)
+
+
+def _in_order(entries: list[tuple[bool, float, int, int, Pod]]) -> list[Pod]:
+    return [entry[-1] for entry in sorted(entries)]

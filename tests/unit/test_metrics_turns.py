@@ -61,6 +61,25 @@ def test_who_is_read_in_a_round(
     assert [one.name for one in found.others] == others.split()
 
 
+@pytest.mark.parametrize(
+    ("first", "turns", "begins"),
+    [
+        (ids(), {}, True),
+        (ids("a", "b", "c", "d"), {}, False),
+        (ids("c"), {"a": Turn(False, 3.0)}, False),
+        (ids("c"), {"a": Turn(True, 3.0)}, True),
+        (ids(), {"a": Turn(False, 3.0), "d": Turn(False, 3.0)}, True),
+    ],
+    ids=["none was read", "all are shown", "one of each was", "it was once", "not the first copy"],
+)
+def test_some_have_no_rate_at_all(
+    first: frozenset[PodId], turns: dict[str, Turn], begins: bool
+) -> None:
+    pods = [pod("a", "v"), pod("b", "v"), pod("c", "w"), pod("d", "w")]
+    found = round_of(pods, Needed(first), lambda one: turns.get(one.name, NEVER))
+    assert found.begins == begins
+
+
 def names(mesh_pods: tuple[Pod, ...], found: frozenset[PodId]) -> set[str]:
     return {one.workload for one in mesh_pods if pod_id(one) in found}
 
@@ -88,7 +107,9 @@ class Slow(Sidecars):
 
 
 def source_of(sidecars: Sidecars, round_s: float = 1.0) -> SidecarSource:
-    limits = Limits(deadline_s=DEADLINE_S, busy=0.0, concurrency=1, round_s=round_s)
+    limits = Limits(
+        deadline_s=DEADLINE_S, busy=0.0, concurrency=1, round_s=round_s, begin_s=round_s
+    )
     clock = lambda: sidecars.now  # noqa: E731
     return SidecarSource(sidecars, limits, clock=clock, now=clock)  # type: ignore[arg-type]
 
@@ -145,21 +166,34 @@ async def test_nobody_looks_at_a_service_and_it_is_found_all_the_same() -> None:
             break
     assert found.read == len(slow.mesh.pods)
     assert found.problems == ()
+    new = await asked_after(slow, source, OTHER)
+    assert len(own_of(new)) == 9 and len(new) < 30, "the others have to wait"
 
 
-async def test_who_looks_at_another_service_has_it_read_next() -> None:
+async def test_until_all_are_known_others_are_read_whoever_looks() -> None:
+    """As numbers come in rows change their places, and so does what is in sight."""
     slow = Slow()
-    source = source_of(slow)
+    source = source_of(slow, round_s=6.0)
     source.show(frozenset({KEY}))
+    await source.sample(slow.mesh)
+    new = await asked_after(slow, source, OTHER)
+    assert len(own_of(new)) == 9 and len(new) > 60
+
+
+OTHER = ServiceKey(namespace(5), "service-5")
+
+
+def own_of(names: list[str]) -> list[str]:
+    return [name for name in names if name.startswith("service-5-")]
+
+
+async def asked_after(slow: Slow, source: SidecarSource, shown: ServiceKey) -> list[str]:
+    """Who was asked in the sample after somebody began to look at a service."""
+    before = slow.asked.copy()
+    source.show(frozenset({shown}))
     slow.step()
     await source.sample(slow.mesh)
-    other = ServiceKey(namespace(5), "service-5")
-    before = len(slow.asked)
-    source.show(frozenset({other}))
-    slow.step()
-    await source.sample(slow.mesh)
-    new = list(slow.asked)[before:]
-    assert len(new) == 9 and all(name.startswith("service-5-") for name in new)
+    return [name for name in slow.asked if slow.asked[name] > before[name]]
 
 
 @pytest.mark.parametrize(
