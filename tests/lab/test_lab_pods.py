@@ -10,6 +10,7 @@ from meshtui.lab.bookinfo.objects import deployment
 from meshtui.lab.control.reading import pod_of, service_entries, workload_entry_of
 from meshtui.lab.control.world import Service, World
 from meshtui.lab.pods import objects
+from meshtui.lab.pods.behaviour import Workload
 from meshtui.lab.pods.kubelet import back_off
 
 Obj = dict[str, Any]
@@ -115,3 +116,14 @@ def test_a_crash_is_told_as_a_kubelet_tells_it() -> None:
 
 def test_a_container_waits_longer_each_time_it_is_started_again() -> None:
     assert [back_off(crashes) for crashes in range(7)] == [0, 10, 20, 40, 80, 160, 300]
+
+
+def test_a_request_from_before_counting_began_anew_counts_nothing() -> None:
+    """Its caller may have given it up long ago, while the application was still at it."""
+    workload = Workload()
+    began = workload.begun
+    workload.reset()
+    workload.count(200, False, began)
+    assert workload.counts()["requests"] == 0
+    workload.count(200, False, workload.begun)
+    assert workload.counts()["requests"] == 1

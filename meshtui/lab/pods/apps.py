@@ -76,7 +76,7 @@ class App:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path == COUNT_PATH:
             return self._count(request)
-        behaviour = self._workload.behaviour
+        behaviour, begun = self._workload.behaviour, self._workload.begun
         delay = behaviour.delay(self._chance)
         if delay:
             await asyncio.sleep(delay)
@@ -86,7 +86,7 @@ class App:
             page = page_of(self._spec.app, request.path)
             response = await page(Call(self._spec.app, self._spec.version, request, self))
         response.headers["x-served-by"] = self._spec.workload
-        self._workload.count(response.status, is_shadow(request))
+        self._workload.count(response.status, is_shadow(request), begun)
         if response.status >= 500:
             self._log(f"ERROR {request.method} {request.raw_path} answered {response.status}")
         return response

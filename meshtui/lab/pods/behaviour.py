@@ -35,8 +35,13 @@ class Workload:
     requests: int = 0
     shadow: int = 0
     status: Counter[str] = field(default_factory=Counter)
+    begun: int = 0
+    """How often counting has begun anew."""
 
-    def count(self, status: int, shadow: bool) -> None:
+    def count(self, status: int, shadow: bool, begun: int) -> None:
+        """`begun` as it was when the request came: of one from before it begins nothing counts."""
+        if begun != self.begun:
+            return
         self.requests += not shadow
         self.shadow += shadow
         self.status[str(status)] += 1
@@ -45,5 +50,6 @@ class Workload:
         return {"requests": self.requests, "shadow": self.shadow, "status": dict(self.status)}
 
     def reset(self) -> None:
+        self.begun += 1
         self.requests = self.shadow = 0
         self.status.clear()
