@@ -17,9 +17,6 @@ from meshtui.mesh.model import Mesh, Pod, ServiceKey
 from meshtui.metrics.focus import callers_among, own_pods
 from meshtui.metrics.scrape import PodId, pod_id
 
-EVERY = 8
-"""Each so many-th place is one of the others', however many there are to be read first."""
-
 
 class Turn(NamedTuple):
     """Of a pod: whether it was read once, so that the next reading gives its first rate, and when
@@ -46,17 +43,6 @@ class Round(NamedTuple):
     first: list[Pod]
     others: list[Pod]
     begins: bool = False
-
-    @property
-    def order(self) -> list[Pod]:
-        """Nobody waits for ever: where the first take all of the time, the others have a part."""
-        rest = iter(self.others)
-        woven: list[Pod] = []
-        for place, pod in enumerate(self.first, 1):
-            woven.append(pod)
-            if not place % (EVERY - 1):
-                woven += [other for other in (next(rest, None),) if other is not None]
-        return [*woven, *rest]
 
 
 def needed(
