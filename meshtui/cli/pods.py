@@ -13,7 +13,7 @@ from meshtui.diagnosis.proxy_sync import row_lines
 from meshtui.errors import Exit
 from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.pod import NO_POD
-from meshtui.mesh.pod_health import last_end, pod_trouble, restarts, rollouts
+from meshtui.mesh.pod_health import last_end, pod_trouble, readiness, restarts, rollouts
 from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.row_pods import pods_behind
@@ -66,16 +66,9 @@ def _show(pods: Sequence[Pod], rows: Rows, now: float, mesh: Mesh, everywhere: b
 def _cells(pod: Pod, rows: Rows, now: float, spaces: bool) -> tuple[str, ...]:
     made, ended = stamp(pod.created), last_end(pod)
     row = rows.get((pod.namespace, pod.name))
-    running = f"{sum(one.running for one in pod.statuses)}/{len(pod.containers)}"
     return (
         f"{pod.name}.{pod.namespace}" if spaces else pod.name,
-        "ending"
-        if pod.deleting
-        else "yes"
-        if pod.ready
-        else "no"
-        if pod.machine
-        else f"no {running}",
+        readiness(pod),
         "-" if pod.machine else str(restarts(pod)),
         (ended.why_ended if ended else "") or "-",
         "?" if made is None else human_duration(now - made),

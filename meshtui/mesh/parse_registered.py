@@ -10,9 +10,9 @@ from meshtui.mesh.istio import EgressListener, Json, Sidecar
 from meshtui.mesh.parse_rules import parse_ref
 from meshtui.mesh.pod import Pod, app_by, version_by
 from meshtui.mesh.registered import EntryEndpoint, EntryPort, ServiceEntry, WorkloadEntry
+from meshtui.mesh.workloads import NAMED_BY
 
 GROUP = "istio.io/autoRegistrationGroup"
-WORKLOAD_NAME = "service.istio.io/workload-name"
 HEALTH_CHECKS = "proxy.istio.io/health-checks-enabled"
 TRUE = ("1", "t", "T", "true", "TRUE", "True")
 """What Go takes for true."""
@@ -71,7 +71,7 @@ def parse_workload_entry(raw: Json) -> WorkloadEntry:
 def _workload(name: str, annotations: Json, labels: Mapping[str, str]) -> str:
     """By what telemetry calls it: its WorkloadGroup, where it registered by itself (istiod,
     WorkloadNameFromWorkloadEntry)."""
-    return read.text(annotations, GROUP) or labels.get(WORKLOAD_NAME) or name
+    return read.text(annotations, GROUP) or labels.get(NAMED_BY) or name
 
 
 def _is_healthy(raw: Json) -> bool:

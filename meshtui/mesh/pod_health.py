@@ -25,6 +25,14 @@ def restarts(pod: Pod) -> int:
     return max(pod.restarts, sum(one.restarts for one in pod.statuses))
 
 
+def readiness(pod: Pod) -> str:
+    """`yes`, `ending`, or `no 1/2` with how many of its containers run; a machine has none."""
+    if pod.deleting or pod.ready:
+        return "ending" if pod.deleting else "yes"
+    running = sum(one.running for one in pod.statuses)
+    return "no" if pod.machine else f"no {running}/{len(pod.containers)}"
+
+
 def last_end(pod: Pod) -> ContainerStatus | None:
     """The container that ended last; None where none of them ever did."""
     ended = [one for one in pod.statuses if one.why_ended]

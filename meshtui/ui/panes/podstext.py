@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from meshtui.diagnosis.proxy_sync import ProxyRow, row_lines
 from meshtui.mesh.model import Mesh, Pod
 from meshtui.mesh.pod import NO_POD
-from meshtui.mesh.pod_health import pod_trouble, restarts, rollouts
+from meshtui.mesh.pod_health import pod_trouble, readiness, restarts, rollouts
 from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.quantity import human_duration
 from meshtui.operations.look.proxy_sync import MeshSync
@@ -59,17 +59,12 @@ def _cells(pod: Pod, proxy: ProxyRow | None, now: float) -> Line:
     role = "text" if pod.serving else "warning" if pod.deleting else "failing"
     return (
         span(pod.name, role),
-        Span("ending" if pod.deleting else "yes" if pod.ready else _not_ready(pod), role),
+        Span(readiness(pod), role),
         Span("–", "muted") if pod.machine else _restarts(pod),
         Span("?" if made is None else human_duration(now - made), "text"),
         span(NO_POD if pod.machine else pod.node or "–", "muted"),
         *_proxy(pod, proxy),
     )
-
-
-def _not_ready(pod: Pod) -> str:
-    running = sum(one.running for one in pod.statuses)
-    return "no" if pod.machine else f"no {running}/{len(pod.containers)}"
 
 
 def _restarts(pod: Pod) -> Span:
