@@ -190,6 +190,12 @@ def explain(code: str) -> Flag | None:
     return FLAGS.get(code)
 
 
+def reached_a_pod(flags: str) -> bool:
+    """Whether a request with these flags has come to a pod, which then need not have answered."""
+    several = [flag for flag in flags.split(",") if flag not in ("", "-")]
+    return not several or any(flag in FLAGS and FLAGS[flag].reached for flag in several)
+
+
 _STATUSES = (
     ("OK", ""),
     ("CANCELLED", "The caller gave up, or its deadline was over."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from meshtui.mesh.flags import FLAGS
+from meshtui.mesh.flags import reached_a_pod
 from meshtui.mesh.judging import (
     LONGER_MS,
     SICK,
@@ -101,10 +101,5 @@ def server_known(caller: Signals, server: Signals, counted: bool) -> Signals | N
     """
     if server.requests > 0:
         return server
-    lost = sum(number for flag, number in caller.flags.items() if not _reached(flag))
+    lost = sum(number for flag, number in caller.flags.items() if not reached_a_pod(flag))
     return server if counted and caller.requests - lost < 1 else None
-
-
-def _reached(flag: str) -> bool:
-    """Whether a request with the flag has come to a pod."""
-    return flag == "-" or (flag in FLAGS and FLAGS[flag].reached)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 
 from meshtui.dataclass import dataclass
+from meshtui.mesh.flags import reached_a_pod
 from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.mesh.pod import NO_REVISION
@@ -80,7 +81,7 @@ class Joins:
         if target.version == UNTOLD:
             return Join(tuple(i for i in mine if self._rows[i].named) or tuple(mine))
         if target.nowhere:
-            return Join(self._refused(target, mine))
+            return Join(self._at_address(target, mine) or self._refused(target, mine))
         rest = [i for i in range(len(self._rows)) if i not in mine] if mine or self._rows else []
         pods = self._pods(target, mine) or (
             self._pods(target, rest) if target.service == self.key else ()
@@ -88,6 +89,25 @@ class Joins:
         if not pods:
             return Join(tuple(i for i in mine if self._rows[i].version == target.version))
         return self._sent(tuple(dict.fromkeys(i for i, _ in pods)))
+
+    def reached(self, target: Responder) -> bool:
+        """Whether its requests came to a pod, as far as that is known."""
+        if not target.nowhere:
+            return True
+        at_address = any(self._rows[i].by_address for i in self.find(target).rows)
+        return at_address and reached_a_pod(target.flags)
+
+    def _at_address(self, target: Responder, mine: Iterable[int]) -> tuple[int, ...]:
+        """Those that may have answered where the caller chose the address.
+
+        Its proxy then has no endpoint to know who is there: only the other's proxy, if it has one,
+        says so in its answer. A failed connection was to an address, too. Weights and subsets
+        choose nobody there.
+        """
+        if not reached_a_pod(target.flags) and "UF" not in target.flags.split(","):
+            return ()
+        able = [i for i in mine if self._rows[i].by_address]
+        return tuple(i for i in able if self._rows[i].pods) or tuple(able)
 
     def _pods(self, target: Responder, rows: Iterable[int]) -> _Found:
         """The pods that may have answered, each with its row."""
@@ -177,7 +197,7 @@ class Parts:
                 self.beside.update(join.beside)
             if len(rows) == 1:
                 row = rows[0]
-                reached = 0.0 if target.nowhere else signals.requests
+                reached = signals.requests if joins.reached(target) else 0.0
                 if row in self.of:
                     self.of[row].append(signals)
                     self.reached[row] += reached
@@ -231,7 +251,7 @@ def _apart(
         elif not requests and signals.buckets:
             several[at] = [signals]
         seen[at] = signals
-        if target.version != UNKNOWN or target.workload:
+        if target.version != UNKNOWN or target.workload or joins.reached(target):
             reached[at] += requests
     for at, parts in several.items():
         seen[at] = merged(parts)

@@ -41,7 +41,8 @@ class VersionView:
 
     `members` are its pods and `owner` the service whose requests are counted for its host;
     `named`: some rule sends to it. `limited`: its subset has a connection pool of its own, and
-    `ejects` outlier detection.
+    `ejects` outlier detection. `by_address`: callers choose the address themselves, so their
+    proxies know no endpoint by it, and may not say who answered.
 
     `pods_words` says what is wrong with its pods or how far a rollout is, and `pods_state` what
     that makes of it, empty where it is nothing.
@@ -76,6 +77,7 @@ class VersionView:
     named: bool = field(default=False, compare=False, repr=False)
     limited: bool = field(default=False, compare=False, repr=False)
     ejects: bool = field(default=False, compare=False, repr=False)
+    by_address: bool = field(default=False, compare=False, repr=False)
     tcp: Connections | None = None
     """Its connections that are no HTTP, where any were counted."""
 
@@ -114,7 +116,7 @@ def version_rows(mesh: Mesh, service: Service, rule: Rule | None) -> tuple[Versi
     rest = _rest_rows(service, [pod for pod in pods if pod.place not in placed])
     own_pods = sum(row.pods for row in (*rows, *rest))
     if _is_split(service, rule, len(rows) + len(rest), own_pods < len(pods)):
-        rest = [_whole_row(service, pods)]
+        rest = [_own_row(service, service.key.name, pods)]
     rows += [*rest, *others]
     own = sum(row.host == service.host for row in rows)
     lost = {row.host for row in others if row.unknown_because}
@@ -188,6 +190,7 @@ def _subset_row(service: Service, subset: Subset, pods: tuple[Pod, ...]) -> Vers
         owner=service.key,
         limited=bool(subset.policy.get("connectionPool")),
         ejects=bool(subset.policy.get("outlierDetection")),
+        by_address=service.headless,
         **_counts(mine),
     )
 
@@ -197,10 +200,7 @@ def _rest_rows(service: Service, pods: Iterable[Pod]) -> list[VersionView]:
     found: dict[str, list[Pod]] = {}
     for pod in pods:
         found.setdefault(pod.version or pod.workload or pod.name, []).append(pod)
-    return [
-        VersionView(version=name, host=service.host, owner=service.key, **_counts(mine))
-        for name, mine in sorted(found.items())
-    ]
+    return [_own_row(service, name, mine) for name, mine in sorted(found.items())]
 
 
 def _is_split(service: Service, rule: Rule | None, rows: int, shared: bool = False) -> bool:
@@ -216,9 +216,15 @@ def _is_split(service: Service, rule: Rule | None, rows: int, shared: bool = Fal
     return any(host == service.host and subset for host, subset in places)
 
 
-def _whole_row(service: Service, pods: tuple[Pod, ...]) -> VersionView:
-    name = service.key.name
-    return VersionView(version=name, host=service.host, owner=service.key, **_counts(pods))
+def _own_row(service: Service, name: str, pods: Sequence[Pod]) -> VersionView:
+    """A row of no subset."""
+    return VersionView(
+        version=name,
+        host=service.host,
+        owner=service.key,
+        by_address=service.headless,
+        **_counts(pods),
+    )
 
 
 def _destination_rows(
@@ -246,6 +252,7 @@ def _destination_rows(
                 host=destination.host,
                 owner=owner_of(mesh, destination.host),
                 unknown_because=unread,
+                by_address=_by_address(mesh, destination.host),
                 **_counts(pods),
             )
         )
@@ -259,6 +266,11 @@ def owner_of(mesh: Mesh, host: str) -> ServiceKey | None:
         return service.key
     found = world(mesh).shared.registry.by_name.get(host, ())
     return ServiceKey(found[0].namespace, host) if found else None
+
+
+def _by_address(mesh: Mesh, host: str) -> bool:
+    registered = world(mesh).shared.registry.by_name.get(host, ())
+    return any(one.headless for one in registered)
 
 
 def _weighted(row: VersionView, service: Service, rule: Rule | None, own: int) -> VersionView:

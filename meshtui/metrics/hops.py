@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from meshtui.mesh.flags import FLAGS
+from meshtui.mesh.flags import reached_a_pod
 from meshtui.mesh.signals import UNKNOWN
 from meshtui.metrics.traffic import SOURCE, Traffic
 
@@ -30,8 +30,7 @@ def is_hop(traffic: Traffic, waypoints: Workloads) -> bool:
 
 def came_through(traffic: Traffic) -> bool:
     """Whether the waypoint had the request: it then counted it, too."""
-    flags = [flag for flag in traffic.flags.split(",") if flag]
-    return not flags or any(flag in FLAGS and FLAGS[flag].reached for flag in flags)
+    return reached_a_pod(traffic.flags)
 
 
 def lost(traffic: Traffic) -> Traffic:

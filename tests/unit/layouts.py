@@ -7,13 +7,17 @@ chose no endpoint names no workload.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.parse import parse_mesh
-from meshtui.mesh.signals import Sample
+from meshtui.mesh.signals import UNKNOWN, Sample
+from meshtui.mesh.versions import VersionView
+from meshtui.mesh.view import ServiceView, service_views
 from meshtui.metrics.aggregate import Ledger
 from meshtui.metrics.counter_reading import Reading, SeriesCache, read
 from meshtui.metrics.prometheus_queries import REQUEST_LABELS
@@ -25,10 +29,19 @@ from tests.unit.objects import Obj, meta, service
 SOURCES = ("sidecars", "prometheus")
 WINDOW_S = 10.0
 
+Row = tuple[str, float | None, int, int | None, int | None]
+"""Label, percent, pods, requests and errors in percent; None: not known."""
+
+DEPLOYMENT, ROLLOUT, STATEFUL_SET, MACHINE = "Deployment", "Rollout", "StatefulSet", "WorkloadEntry"
+POD = "Pod"
+
 
 @dataclass(frozen=True)
 class Load:
-    """A workload: a Deployment's pods with labels of their own beside `app`."""
+    """A workload: the pods of one `kind` with labels of their own beside `app`.
+
+    One of WorkloadEntries has only one.
+    """
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -38,51 +51,66 @@ class Load:
     template: str = "5f6d"
     ready: bool = True
     ready_since: str = ""
+    kind: str = DEPLOYMENT
 
     @property
     def all_labels(self) -> dict[str, str]:
-        """With those of the ReplicaSet and of the injector."""
-        return {
-            "app": self.app,
-            "pod-template-hash": self.template,
+        """With those of its controller and of the injector."""
+        by_controller = {
+            DEPLOYMENT: {"pod-template-hash": self.template},
+            ROLLOUT: {"rollouts-pod-template-hash": self.template},
+        }
+        injected = {
             "service.istio.io/canonical-name": self.app,
             "service.istio.io/canonical-revision": self.revision,
+        }
+        return {
+            "app": self.app,
+            **by_controller.get(self.kind, {}),
+            **(injected if self.kind != MACHINE else {}),
             **self.labels,
         }
 
     @property
     def revision(self) -> str:
-        names = ("app.kubernetes.io/version", "version")
+        names = (
+            "service.istio.io/canonical-revision",
+            "app.kubernetes.io/version",
+            "version",
+        )
         return next((self.labels[name] for name in names if self.labels.get(name)), "latest")
 
     def objects(self, number: int) -> list[Obj]:
-        return [
-            {
-                "metadata": meta(
-                    f"{self.name}-{self.template}-{n}",
-                    self.namespace,
-                    labels=self.all_labels,
-                    ownerReferences=[
-                        {"kind": "ReplicaSet", "name": f"{self.name}-{self.template}"}
-                    ],
-                ),
-                "spec": {"containers": [{"name": "app"}, {"name": "istio-proxy"}]},
-                "status": {
-                    "phase": "Running",
-                    "podIP": f"10.0.{number}.{n + 1}",
-                    "conditions": [
-                        {
-                            "type": "Ready",
-                            "status": str(self.ready),
-                            **(
-                                {"lastTransitionTime": self.ready_since} if self.ready_since else {}
-                            ),
-                        }
-                    ],
-                },
-            }
-            for n in range(self.pods)
-        ]
+        """Its pods, with addresses by the workload's number."""
+        return [] if self.kind == MACHINE else [self._pod(number, n) for n in range(self.pods)]
+
+    def machine(self, number: int) -> Obj:
+        return {
+            "metadata": meta(self.name, self.namespace),
+            "spec": {"address": f"10.0.{number}.1", "labels": self.all_labels},
+        }
+
+    def _pod(self, number: int, n: int) -> Obj:
+        owner = {"kind": "ReplicaSet", "name": f"{self.name}-{self.template}"}
+        name = f"{owner['name']}-{n}"
+        if self.kind in (STATEFUL_SET, POD):
+            owner = {"kind": self.kind, "name": self.name}
+            name = f"{self.name}-{n}" if self.kind == STATEFUL_SET else self.name
+        since = {"lastTransitionTime": self.ready_since} if self.ready_since else {}
+        return {
+            "metadata": meta(
+                name,
+                self.namespace,
+                labels=self.all_labels,
+                ownerReferences=[owner] if self.kind != POD else [],
+            ),
+            "spec": {"containers": [{"name": "app"}, {"name": "istio-proxy"}]},
+            "status": {
+                "phase": "Running",
+                "podIP": f"10.0.{number}.{n + 1}",
+                "conditions": [{"type": "Ready", "status": str(self.ready), **since}],
+            },
+        }
 
 
 @dataclass(frozen=True)
@@ -147,14 +175,19 @@ def to(host: str, subset_name: str = "", weight: int | None = None) -> Obj:
     return {"destination": destination} | ({} if weight is None else {"weight": weight})
 
 
+def headless(found: Obj) -> Obj:
+    return {**found, "spec": {**found["spec"], "clusterIP": "None"}}
+
+
 def mesh_of(
     loads: Iterable[Load],
     routes: Iterable[Obj] = (),
     rules: Iterable[Obj] = (),
     services: Iterable[Obj] = (),
     entries: Iterable[Obj] = (),
+    own: Obj | None = None,
 ) -> Mesh:
-    """The service `reviews` with these pods and rules, and a client."""
+    """The service `reviews` (or `own`) with these pods and rules, and a client."""
     everyone = [*loads, Load("client", app="client")]
     http = list(routes)
     virtual = [
@@ -162,11 +195,14 @@ def mesh_of(
     ]
     return parse_mesh(
         {
-            "services": [service("reviews"), *services],
+            "services": [own or service("reviews"), *services],
             "pods": [pod for n, load in enumerate(everyone) for pod in load.objects(n)],
             "virtualservices": virtual if http else [],
             "destinationrules": list(rules),
             "serviceentries": list(entries),
+            "workloadentries": [
+                load.machine(n) for n, load in enumerate(everyone) if load.kind == MACHINE
+            ],
         }
     )
 
@@ -207,3 +243,51 @@ def _reading(sent: list[Sent], source: str) -> Reading:
         ]
     )
     return Reading(requests_of(KnownSeries().rows(answer), Flaws()), {})
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a mesh has, what its caller counted, and the rows that are right.
+
+    `unknown`: why a row has no numbers. `others`: requests to somebody else, which are in no row.
+    """
+
+    name: str
+    mesh: Mesh
+    sent: Sequence[Sent]
+    rows: Sequence[Row]
+    unknown: dict[str, str] = field(default_factory=dict)
+    others: Sequence[Sent] = ()
+
+
+def seen(mesh: Mesh, sent: Iterable[Sent], source: str) -> ServiceView:
+    views = service_views(mesh, sample_of(sent, source))
+    return next(view for view in views if str(view.key) == "reviews.default")
+
+
+def assert_rows(layout: Layout, source: str) -> None:
+    view = seen(layout.mesh, [*layout.sent, *layout.others], source)
+    assert sorted(map(_row, view.versions), key=str) == sorted(layout.rows, key=str)
+    known = {row.label: row.unknown_because for row in view.versions if row.unknown_because}
+    assert known == layout.unknown
+    assert _requests(view) == sum(sent.count for sent in layout.sent)
+    reached = sum(row.reached or 0.0 for row in view.versions if row.version != UNKNOWN)
+    for row in view.versions:
+        if row.caller is not None:
+            assert row.caller.rps == pytest.approx(row.caller.requests / WINDOW_S)
+        if row.share is not None:
+            assert row.share == pytest.approx((row.reached or 0.0) / reached)
+
+
+def _row(row: VersionView) -> Row:
+    requests = round(row.caller.requests) if row.caller else None
+    ratio = row.caller.error_ratio if row.caller else None
+    errors = None if ratio is None else round(100 * ratio)
+    return row.label, row.percent, row.pods, requests, errors
+
+
+def _requests(view: ServiceView) -> int:
+    rows = sum(row.caller.requests for row in view.versions if row.caller)
+    assert view.caller is not None
+    assert rows == view.caller.requests
+    return round(rows)

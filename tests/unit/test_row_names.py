@@ -15,8 +15,8 @@ from meshtui.mesh.row_pods import (
 )
 from meshtui.mesh.versions import version_rows
 from meshtui.mesh.view import service_views
-from tests.unit.layouts import sample_of
-from tests.unit.test_rows import Layout, layouts
+from tests.unit.layouts import Layout, sample_of
+from tests.unit.test_rows import layouts
 
 NAMED = [layout for layout in layouts() if layout.mesh.virtual_services]
 

@@ -16,7 +16,7 @@ PODS = (Pod("default", "reviews-v1-0"),)
 FULL = VersionView(
     "1", "v1", "reviews", 80, 80.0, 0.5, 1, 1, Signals(9.0), Signals(8.0), "ok", 10.0, 1, "ok",
     "because", 9.0, "slow", "slower", "degraded", "1 of 1 pods", PODS, KEY, True, True,
-    True, Connections(1.0), "401s", "no buckets", 1000.0, 1010.0,
+    True, True, Connections(1.0), "401s", "no buckets", 1000.0, 1010.0,
 )  # fmt: skip
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 
 from meshtui.cli.documents.services import services_json
-from meshtui.mesh.model import Mesh
-from meshtui.mesh.signals import UNKNOWN
-from meshtui.mesh.versions import VersionView, pods_counted
-from meshtui.mesh.view import ServiceView, service_views
-from tests.unit.layouts import SOURCES, WINDOW_S, Load, Sent, mesh_of, rule, sample_of, subset, to
+from meshtui.mesh.versions import pods_counted
+from tests.unit.layouts import (
+    SOURCES,
+    Layout,
+    Load,
+    Sent,
+    assert_rows,
+    mesh_of,
+    rule,
+    seen,
+    subset,
+    to,
+)
 from tests.unit.objects import Obj, service
-
-Row = tuple[str, float | None, int, int | None, int | None]
-"""Label, percent, pods, requests and errors in percent; None: not known."""
 
 V1, V2, V3 = (Load(f"reviews-v{n}", {"version": f"v{n}"}) for n in (1, 2, 3))
 OLD, NEW = Load("shop-old"), Load("shop-new", pods=2)
@@ -50,15 +54,6 @@ ENTRY: Obj = {
         "resolution": "DNS",
     },
 }
-
-
-@dataclass(frozen=True)
-class Layout:
-    name: str
-    mesh: Mesh
-    sent: Sequence[Sent]
-    rows: Sequence[Row]
-    unknown: dict[str, str] = field(default_factory=dict)
 
 
 def _ten(*loads: Load | None) -> list[Sent]:
@@ -589,22 +584,12 @@ def _refused() -> list[Layout]:
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("layout", layouts(), ids=lambda layout: layout.name)
 def test_rows_of_a_layout(layout: Layout, source: str) -> None:
-    view = _seen(layout.mesh, layout.sent, source)
-    assert sorted(map(_row, view.versions), key=str) == sorted(layout.rows, key=str)
-    known = {row.label: row.unknown_because for row in view.versions if row.unknown_because}
-    assert known == layout.unknown
-    assert _requests(view) == sum(sent.count for sent in layout.sent)
-    reached = sum(row.reached or 0.0 for row in view.versions if row.version != UNKNOWN)
-    for row in view.versions:
-        if row.caller is not None:
-            assert row.caller.rps == pytest.approx(row.caller.requests / WINDOW_S)
-        if row.share is not None:
-            assert row.share == pytest.approx((row.reached or 0.0) / reached)
+    assert_rows(layout, source)
 
 
 def test_the_document_says_why_a_row_has_no_numbers() -> None:
     layout = next(found for found in layouts() if "share a workload" in found.name)
-    view = _seen(layout.mesh, layout.sent, "sidecars")
+    view = seen(layout.mesh, layout.sent, "sidecars")
     (service,) = services_json(1000.0, None, [view])["services"]
     stable, canary, both = service["versions"]
     assert stable["unknown_because"] == "telemetry can't tell it from canary"
@@ -618,24 +603,5 @@ def test_the_document_says_why_a_row_has_no_numbers() -> None:
 
 def test_a_pod_that_stands_in_two_rows_counts_once_for_the_service() -> None:
     layout = next(found for found in layouts() if "whole host beside" in found.name)
-    view = _seen(layout.mesh, layout.sent, "sidecars")
+    view = seen(layout.mesh, layout.sent, "sidecars")
     assert pods_counted(view.versions) == (2, 2)
-
-
-def _seen(mesh: Mesh, sent: Sequence[Sent], source: str) -> ServiceView:
-    views = service_views(mesh, sample_of(sent, source))
-    return next(view for view in views if str(view.key) == "reviews.default")
-
-
-def _row(row: VersionView) -> Row:
-    requests = round(row.caller.requests) if row.caller else None
-    ratio = row.caller.error_ratio if row.caller else None
-    errors = None if ratio is None else round(100 * ratio)
-    return row.label, row.percent, row.pods, requests, errors
-
-
-def _requests(view: ServiceView) -> int:
-    rows = sum(row.caller.requests for row in view.versions if row.caller)
-    assert view.caller is not None
-    assert rows == view.caller.requests
-    return round(rows)
