@@ -7,7 +7,8 @@ import contextlib
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence, Set, Sized
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -151,8 +152,7 @@ class SidecarReader:
         pause_s = min(self._limits.busy * self.busy_s, self._limits.pause_s)
         self.busy_s = 0.0
         others = await self._read_others(plan, began, pause_s)
-        asked = [pod for pod in plan.others if pod_id(pod) in others]
-        failed = [(pod, error) for pod in asked if (error := others[pod_id(pod)]) is not None]
+        asked, failed = await beside(plan.others, lambda: _asked(plan.others, others))
         self._expire()
         for pod, _ in failed:
             self._miss(pod)
@@ -207,7 +207,8 @@ class SidecarReader:
         await self._work(queue, outcomes, lambda: self._clock() < until, deadline_s)
         self._out_of_reach = bool(outcomes) and None not in outcomes.values()
         if not few:
-            self._fit_windows(len(pods), len(outcomes), began)
+            fit = partial(self._fit_windows, len(pods), len(outcomes), began)
+            await beside(self.windows, fit)
         return await beside(pods, lambda: self._failures(pods, outcomes, few=few))
 
     async def _work(
@@ -254,7 +255,7 @@ class SidecarReader:
         if done < wanted:
             stands_s = ROUNDS * every_s * wanted / max(done, 1)
             self._length_s = max(self._length_s, stands_s)
-        for pod, window in self.windows.items():
+        for pod, window in tuple(self.windows.items()):
             window.length_s = self._length_of(pod)
 
     def _length_of(self, pod: PodId) -> float:
@@ -316,6 +317,12 @@ class SidecarReader:
             self._forget(pod)
 
 
-async def beside(pods: Sequence[Pod], work: Callable[[], T]) -> T:
+def _asked(pods: Sequence[Pod], outcomes: Outcomes) -> tuple[list[Pod], Failures]:
+    """Those of the pods that were asked, and those that failed."""
+    asked = [pod for pod in pods if pod_id(pod) in outcomes]
+    return asked, [(pod, error) for pod in asked if (error := outcomes[pod_id(pod)]) is not None]
+
+
+async def beside(pods: Sized, work: Callable[[], T]) -> T:
     """In a thread where there are many of them: keys are answered meanwhile."""
     return await asyncio.to_thread(work) if len(pods) > FEW else work()

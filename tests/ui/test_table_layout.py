@@ -9,15 +9,18 @@ import pytest
 
 from meshtui.mesh.judging import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
 from meshtui.mesh.model import Service, ServiceKey
-from meshtui.mesh.sides import CALLER
+from meshtui.mesh.sides import CALLER, SIDES
 from meshtui.mesh.signals import Sample, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, service_views
 from meshtui.operations.types import Snapshot
 from meshtui.ui.main.draft import begin, set_weight, step
+from meshtui.ui.main.filters import parse_filter
+from meshtui.ui.table import layout as layout_module
 from meshtui.ui.table import numbers
 from meshtui.ui.table.cells import WORDS, CellContext, cell
 from meshtui.ui.table.columns import COLUMNS, FULL_WEIGHT, SORTED, grid
+from meshtui.ui.table.layout import Layout, Wanted, namespaced, several
 from meshtui.ui.table.lineid import LineId
 from meshtui.ui.table.marks import service_marks, short_marks, version_marks
 from meshtui.ui.table.order import CalmOrder, Sort
@@ -235,16 +238,58 @@ def test_what_was_prepared_beside_the_loop_changes_nothing(late: bool) -> None:
         seen = views(weights, float(tick))
         ahead = views({"v1": 1, "v2": 1, "v3": 98}, float(tick)) if late else seen
         sample = Sample(float(tick), "test", 10.0)
-        prepared.prepare(ahead)
+        sort = Sort(chance.choice(list(SORTED)))
+        prepared.prepare(ahead, Sort("name") if late else sort, float(tick))
         drawn_ahead.prepare(sample, ahead)
         drawn.record(sample, seen)
         drawn_ahead.record(sample, seen)
-        sort = Sort(chance.choice(list(SORTED)))
         here = [view.key for view in plain.arrange(seen, sort, float(tick))]
         assert [view.key for view in prepared.arrange(seen, sort, float(tick))] == here
         for view in seen:
             for place in (LineId(view.key), *(LineId(view.key, r.label) for r in view.versions)):
                 assert drawn_ahead.readings(place) == drawn.readings(place)
+
+
+def test_lines_that_were_laid_out_ahead_are_those_that_would_be_laid_out_now() -> None:
+    """Whatever was chosen, and whatever came, in between."""
+    chance = random.Random(7)
+    plain, ahead = Layout(), Layout()
+    known = views()
+    keys = [view.key for view in known]
+    wanted = Wanted()
+    for tick in range(1, 60):
+        before = wanted
+        wanted = Wanted(
+            Sort(chance.choice(list(SORTED)), chance.random() < 0.3),
+            parse_filter(chance.choice(["", "re", "!ratings", "-f dtl"])),
+            chance.choice(SIDES),
+            frozenset(chance.sample(keys, 2)),
+            frozenset(chance.sample(keys, 2)),
+        )
+        if chance.random() < 0.7:
+            weights = {"v1": chance.randint(0, 100), "v2": chance.randint(0, 100), "v3": 7}
+            known = views(weights, float(tick))
+        others = views({"v1": 1, "v2": 1, "v3": 98}, float(tick))
+        sampled = float(tick // 2)
+        ahead.prepare(chance.choice([known, others]), chance.choice([before, wanted]), sampled)
+        wanted = wanted._replace(opened=wanted.opened | several(known))
+        expected, found = (
+            one.lay(known, wanted, sampled, namespaces=namespaced(known)) for one in (plain, ahead)
+        )
+        assert list(found.entries) == list(expected.entries)
+        assert found.name_width == expected.name_width
+        assert ahead.settled == plain.settled
+
+
+def test_what_is_prepared_is_laid_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a large mesh would keep the keys waiting as long as before."""
+    layout, known, wanted = Layout(), views(), Wanted()
+    layout.prepare(known, wanted, 1.0)
+    for name in ("outline", "wanted_name_width"):
+        monkeypatch.delattr(layout_module, name)
+    wanted = wanted._replace(opened=several(known))
+    laid = layout.lay(known, wanted, 1.0, namespaces=namespaced(known))
+    assert len(laid.entries) > len(known)
 
 
 def test_counts_that_were_prepared_are_of_the_same_views_and_place_alone() -> None:

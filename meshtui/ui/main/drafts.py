@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from meshtui.errors import Refused
 from meshtui.mesh.model import ServiceKey
@@ -64,8 +64,9 @@ class Drafts:
         self._shown(self.drafts)
         return True
 
-    def prune(self, there: Collection[ServiceKey]) -> None:
-        """Drop the drafts of services that are gone."""
+    def prune(self, views: Iterable[ServiceView]) -> None:
+        """Drop the drafts of services that are not among these any more."""
+        there = {view.key for view in views} if self.drafts else ()
         for key in [key for key in self.drafts if key not in there]:
             self.drop(key)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -227,7 +228,7 @@ class MainScreen(Screen[None]):
     def _prepare(self, snapshot: Snapshot) -> None:
         """What the snapshot's message would work out on the loop; called in a thread."""
         self.header.prepare(snapshot)
-        self.table.prepare(snapshot.views, snapshot.sample)
+        self.rule_choice.prepare(snapshot)
 
     def place_again(self) -> None:
         """Where we are, in the header."""
@@ -249,15 +250,18 @@ class MainScreen(Screen[None]):
         self.fail(message.error)
         self.set_timer(RETRY_S, self._follow)
 
-    def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
+    async def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
+        """Keys and answers have their turn between the table and what is told beside it."""
         self.snapshot = snapshot = message.snapshot
         self.notices.receive(snapshot.notices)
         self.rule_choice.show()
         self.desk.settled(snapshot.seen)
+        self.drafting.prune(snapshot.views)
+        await asyncio.sleep(0)
         self.show_notes(self._notes)
         self.measuring.receive(snapshot)
-        self.drafting.prune({view.key for view in snapshot.views})
         self._grow_old(self.clock())
+        await asyncio.sleep(0)
         self.update_panes()
         self.update_keys()
 

@@ -32,17 +32,29 @@ class TableFeed:
         self.namespace = namespace
         """Only its services are shown; empty for all. Before connecting it is what -n says."""
 
+        self._listed: tuple[tuple[ServiceView, ...], str, tuple[ServiceView, ...]] = ((), "", ())
         self.recent: tuple[str, ...] = ()
         """The namespaces that were shown alone, the last one first."""
+
+    def prepare(self, snapshot: Snapshot) -> None:
+        """What `show` would work out on the loop; in any thread."""
+        self._table.prepare(self._listed_of(snapshot), snapshot.sample)
+
+    def _listed_of(self, snapshot: Snapshot) -> tuple[ServiceView, ...]:
+        of, namespace, listed = self._listed
+        if of is not snapshot.views or namespace != self.namespace:
+            namespace, listed = self.namespace, shown(snapshot.views, self.namespace)
+            self._listed = snapshot.views, namespace, listed
+        return listed
 
     def show(self) -> None:
         """The services of the last snapshot, each by the rule that is aimed at."""
         snapshot = self._host.snapshot
         if snapshot is None:
             return
-        listed = shown(snapshot.views, self.namespace)
+        listed = self._listed_of(snapshot)
         views, lost = self._rules.seen(listed, lambda key: snapshot.of(key).mesh)
-        self._table.empty_text = empty_text(snapshot, self.namespace)
+        self._table.empty_text = "" if views else empty_text(snapshot, self.namespace)
         self._table.feed(views, snapshot.sample)
         for key in lost:
             self._drafting.drop(key)
@@ -59,7 +71,7 @@ class TableFeed:
     def services(self) -> tuple[ServiceView, ...]:
         """Those of the namespace that is shown."""
         snapshot = self._host.snapshot
-        return tuple(shown(snapshot.views, self.namespace)) if snapshot else ()
+        return self._listed_of(snapshot) if snapshot else ()
 
     @property
     def in_parts(self) -> bool:

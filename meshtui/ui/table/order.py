@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import log2
+from operator import is_
+from types import MappingProxyType
 from typing import NamedTuple
 
 from meshtui.dataclass import dataclass
@@ -48,13 +49,15 @@ _FLOORS = {
 percent, percent, pods."""
 
 
-@dataclass(slots=True)
-class _Held:
-    """What a service is sorted by: values that follow the measured ones with a lag."""
+class _Held(NamedTuple):
+    """What a service is sorted by: values that follow the measured ones with a lag.
+
+    `better` counts the samples since its state was as bad as `severity`.
+    """
 
     severity: int
+    values: Mapping[str, float]
     better: int = 0
-    values: dict[str, float] = field(default_factory=dict)
 
 
 class _Measured(NamedTuple):
@@ -65,53 +68,87 @@ class _Measured(NamedTuple):
     values: Mapping[str, float]
 
 
+class _Order(NamedTuple):
+    """How these views stand, by what, and where each stood: equal ones keep their places."""
+
+    views: tuple[ServiceView, ...] = ()
+    sort: Sort = Sort()
+    sampled: float = -1.0
+    measured: Mapping[ServiceKey, _Measured] = MappingProxyType({})
+    held: Mapping[ServiceKey, _Held] = MappingProxyType({})
+    stood: Mapping[ServiceKey, int] = MappingProxyType({})
+    ordered: tuple[ServiceView, ...] = ()
+
+
 class CalmOrder:
     """Sorts services by values with hysteresis, so that near-ties stand still."""
 
     def __init__(self) -> None:
-        self._held: dict[ServiceKey, _Held] = {}
-        self._measured: Mapping[ServiceKey, _Measured] = {}
-        self._seen = -1.0
-        self._sorted_by = ""
-        self._stood: Mapping[ServiceKey, int] = {}
-        """Where each row stood when it was sorted by the same: equal ones keep their places."""
+        self._now = _Order()
+        self._ready = self._now, self._now
+        """An order that was worked out ahead, behind the one that it follows."""
 
     @property
     def settled(self) -> bool:
         """Whether the same values once more would leave all rows where they are."""
-        return not any(held.better for held in self._held.values())
+        return not any(held.better for held in self._now.held.values())
 
-    def prepare(self, views: Iterable[ServiceView]) -> None:
-        """Measure these beside the loop, before `arrange` is asked for them; in any thread."""
-        known = self._measured
-        self._measured = {view.key: _measured(view, known.get(view.key)) for view in views}
+    def prepare(
+        self, views: Iterable[ServiceView], sort: Sort, sampled: float
+    ) -> tuple[ServiceView, ...]:
+        """What `arrange` will give where nothing else is arranged before; in any thread."""
+        now = self._now
+        ready = _follow(now, now.measured, tuple(views), sort, sampled)
+        self._ready = now, ready
+        return ready.ordered
 
     def arrange(
         self, views: Iterable[ServiceView], sort: Sort, sampled: float
     ) -> tuple[ServiceView, ...]:
         """The views in order. `sampled` tells samples apart: the lag counts those, not calls."""
-        fresh = sampled != self._seen
-        self._seen = sampled
         known = tuple(views)
-        self._held = {view.key: self._pin(view, fresh) for view in known}
-        held, rank = self._held, _RANKS[sort.key]
-        stood = self._stood if sort.key == self._sorted_by else {}
-        last = len(stood)
-        ordered = sorted(
-            known, key=lambda v: (rank(held[v.key]), stood.get(v.key, last), _by_name(v))
-        )
-        self._sorted_by, self._stood = sort.key, {v.key: at for at, v in enumerate(ordered)}
-        return tuple(reversed(ordered)) if sort.reverse else tuple(ordered)
+        before, ready = self._ready
+        if before is not self._now or not _is_of(ready, known, sort, sampled):
+            ready = _follow(self._now, ready.measured, known, sort, sampled)
+        self._now, self._ready = ready, (ready, ready)
+        return ready.ordered
 
-    def _pin(self, view: ServiceView, fresh: bool) -> _Held:
-        held = self._held.get(view.key)
-        if held is not None and not fresh:
-            return held
-        now = _measured(view, self._measured.get(view.key))
-        if held is None:
-            return _Held(now.severity, values=dict(now.values))
-        _follow(held, now.severity, now.values)
-        return held
+
+def _is_of(order: _Order, views: tuple[ServiceView, ...], sort: Sort, sampled: float) -> bool:
+    return (order.sort, order.sampled) == (sort, sampled) and same_objects(order.views, views)
+
+
+def same_objects(views: Sequence[object], others: Sequence[object]) -> bool:
+    """Whether both hold the very same ones: to compare all in them takes far longer."""
+    return len(views) == len(others) and all(map(is_, views, others))
+
+
+def _follow(
+    before: _Order,
+    known: Mapping[ServiceKey, _Measured],
+    views: tuple[ServiceView, ...],
+    sort: Sort,
+    sampled: float,
+) -> _Order:
+    """The order after `before`; `known` is what was measured of some of the views."""
+    fresh = sampled != before.sampled
+    measured: dict[ServiceKey, _Measured] = {}
+    held: dict[ServiceKey, _Held] = {}
+    for view in views:
+        key = view.key
+        stands = before.held.get(key)
+        if stands is not None and not fresh:
+            held[key] = stands
+            continue
+        now = measured[key] = _measured(view, known.get(key))
+        held[key] = _Held(now.severity, now.values) if stands is None else _drawn(stands, now)
+    rank, stood = _RANKS[sort.key], before.stood if sort.key == before.sort.key else {}
+    last = len(stood)
+    ordered = sorted(views, key=lambda v: (rank(held[v.key]), stood.get(v.key, last), _by_name(v)))
+    stood = {view.key: at for at, view in enumerate(ordered)}
+    if sort.reverse:
+        ordered.reverse()
+    return _Order(views, sort, sampled, measured if fresh else known, held, stood, tuple(ordered))
 
 
 def _measured(view: ServiceView, known: _Measured | None) -> _Measured:
@@ -165,15 +202,21 @@ def _of_rows(view: ServiceView) -> dict[str, float]:
     }
 
 
-def _follow(held: _Held, severity: int, measured: Mapping[str, float]) -> None:
-    held.better = held.better + 1 if severity > held.severity else 0
-    known = held.severity != SEVERITY[NOT_KNOWN]
-    if severity < held.severity or held.better >= RECOVERY or not known:
-        held.severity, held.better = severity, 0
-    for name, value in measured.items():
-        before = held.values[name]
-        if abs(value - before) > max(_FLOORS[name], _BANDS.get(name, BAND) * before):
-            held.values[name] = value
+def _drawn(held: _Held, now: _Measured) -> _Held:
+    """Where the measured values draw what a service is sorted by."""
+    severity, better = held.severity, held.better + 1 if now.severity > held.severity else 0
+    unknown = held.severity == SEVERITY[NOT_KNOWN]
+    if now.severity < held.severity or better >= RECOVERY or unknown:
+        severity, better = now.severity, 0
+    before = held.values
+    moved = {
+        name: value
+        for name, value in now.values.items()
+        if abs(value - before[name]) > max(_FLOORS[name], _BANDS.get(name, BAND) * before[name])
+    }
+    if not moved and (severity, better) == (held.severity, held.better):
+        return held
+    return _Held(severity, {**before, **moved} if moved else before, better)
 
 
 _BANDS = dict.fromkeys(_STEPS, ALIKE)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from operator import is_
 
 from textual import events
 from textual.message import Message
 
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.sides import CALLER, SIDES, seen_from
+from meshtui.mesh.sides import CALLER, SIDES
 from meshtui.mesh.signals import Sample, same_numbers
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
@@ -18,18 +17,19 @@ from meshtui.ui.main.draft import Draft
 from meshtui.ui.main.filters import Filter
 from meshtui.ui.table.cells import BAD, CellContext, state_of
 from meshtui.ui.table.columns import SORTED, ColumnGrid, grid
+from meshtui.ui.table.layout import Layout, Wanted, namespaced, several
 from meshtui.ui.table.lineid import LineId
 from meshtui.ui.table.marks import Notes
-from meshtui.ui.table.order import CalmOrder, Sort
-from meshtui.ui.table.outline import Outline, TableLine, foldable, outline, worst_place
-from meshtui.ui.table.rows import Rows, head, wanted_name_width
+from meshtui.ui.table.order import Sort, same_objects
+from meshtui.ui.table.outline import Outline, TableLine, worst_place
+from meshtui.ui.table.rows import Rows, head
 from meshtui.ui.table.sparklines import History
 from meshtui.ui.widgets.lines import LinesView, lines_of
 from meshtui.ui.widgets.paint import BLANK, Line, Span
 
 
-def _same(views: tuple[ServiceView, ...], others: tuple[ServiceView, ...]) -> bool:
-    return len(views) == len(others) and all(map(is_, views, others))
+def _time_of(sample: Sample | None) -> float:
+    return sample.time if sample else 0.0
 
 
 FOLDS = 5
@@ -63,7 +63,7 @@ class MeshTable(LinesView, can_focus=True):
         self.side = CALLER
         self.empty_text = "connecting…"
         self._histories = {side: History(side) for side in SIDES}
-        self._order = CalmOrder()
+        self._layout = Layout()
         self._views: dict[ServiceKey, ServiceView] = {}
         self._sampled = 0.0
         self._entries = Outline()
@@ -87,25 +87,25 @@ class MeshTable(LinesView, can_focus=True):
         comes otherwise, is worked out by `feed`.
         """
         fed_views, fed = self._fed
-        if same_numbers(fed, sample) and _same(views, fed_views):
+        if same_numbers(fed, sample) and same_objects(views, fed_views):
             return
         for history in self._histories.values():
             history.prepare(sample, views)
-        self._order.prepare([seen_from(view, self.side) for view in views])
+        self._layout.prepare(views, self._wanted, _time_of(sample))
 
     def feed(self, views: tuple[ServiceView, ...], sample: Sample | None) -> None:
         """Show these views; `sample` is what they were measured by."""
         before, self._fed = self._fed, (views, sample)
-        if views and same_numbers(before[1], sample) and _same(views, before[0]):
+        if views and same_numbers(before[1], sample) and same_objects(views, before[0]):
             if before[1] is not sample and sample is not None:
                 self._feed_again(sample)
             return
         for history in self._histories.values():
             history.record(sample, views)
         self._views = {view.key: view for view in views}
-        self._sampled = sample.time if sample else 0.0
-        self._know(namespaces=len({view.key.namespace for view in views}) > 1)
-        self._keep_open(views)
+        self._sampled = _time_of(sample)
+        self._know(namespaces=namespaced(views))
+        self._opened |= several(views)
         self._arrange()
 
     def _feed_again(self, sample: Sample) -> None:
@@ -113,7 +113,7 @@ class MeshTable(LinesView, can_focus=True):
         for history in self._histories.values():
             history.repeat(sample)
         self._sampled = sample.time
-        if self._order.settled:
+        if self._layout.settled:
             self.repaint_changed()
         else:
             self._arrange()
@@ -164,7 +164,7 @@ class MeshTable(LinesView, can_focus=True):
     def set_side(self, side: str) -> None:
         """Whose numbers are shown, the callers' or the servers'; the cursor stays on its line."""
         self.side = side
-        self._order = CalmOrder()
+        self._layout.begin_again()
         self._facts = replace(self._facts, history=self._histories[side])
         self._arrange()
 
@@ -172,19 +172,16 @@ class MeshTable(LinesView, can_focus=True):
         self.filter = wanted
         self._arrange()
 
-    def _keep_open(self, views: tuple[ServiceView, ...]) -> None:
-        """Once a service was seen with several versions it stays unfolded: rows don't flap."""
-        several = frozenset(view.key for view in views if not foldable(view))
-        self._opened |= several
-
     # Which lines there are
 
+    @property
+    def _wanted(self) -> Wanted:
+        return Wanted(self.sort, self.filter, self.side, self._folded, self._opened)
+
     def _arrange(self) -> None:
-        seen = (seen_from(view, self.side) for view in self._views.values())
-        shown = [view for view in seen if self.filter.takes(view)]
-        ordered = self._order.arrange(shown, self.sort, self._sampled)
-        self._entries = outline(ordered, self._folded, self._opened)
-        self._name_width = wanted_name_width(self._entries, self._facts.namespaces)
+        self._entries, self._name_width = self._layout.lay(
+            self._fed[0], self._wanted, self._sampled, namespaces=self._facts.namespaces
+        )
         self._fit()
         self._follow()
         self.repaint_changed()
