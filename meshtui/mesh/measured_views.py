@@ -63,8 +63,8 @@ class MeasuredViews:
         if not services:
             return ()
         works = put_to(services, sample, limits)
-        self._past.judge(works, sample)
-        self._steady.settle(works, sample, limits)
+        works = self._past.judged(works, sample)
+        works = self._steady.settled(works, sample, limits)
         return tuple([work.done() for work in works])
 
 
@@ -80,7 +80,7 @@ def looked_at(
 ) -> tuple[ServiceView, ...]:
     """The services as one sample shows them; `before` is the hour before, where it is known."""
     known = tuple(services)
-    works = put_to(known, sample, limits)
+    works = [*put_to(known, sample, limits)]
     if before is not None and sample is not None and sample.window_s > 0:
-        judge_by(works, put_to(known, before, limits))
+        judge_by(works, [*put_to(known, before, limits)])
     return tuple([work.done() for work in works])

@@ -7,7 +7,7 @@ slow by its own past are left out of it, until it has been so for an hour: then 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
@@ -53,15 +53,20 @@ class OwnPast:
     _slow: set[ServiceKey] = field(default_factory=set)
     """Services that may have a version that is slow by its own past."""
 
-    def judge(self, works: Sequence[ServiceWork], sample: Sample | None) -> None:
+    def judged(self, works: Iterable[ServiceWork], sample: Sample | None) -> Iterator[ServiceWork]:
+        """The same services, each counted and judged before the next one is asked for."""
         if sample is None or sample.window_s <= 0:
+            yield from works
             return
-        self._count(works, sample)
+        counts = self._is_new(sample)
         for work in works:
-            slow = work.view.key in self._slow
+            if counts:
+                self._count(work, sample.time)
+            slow = bool(self._slow) and work.view.key in self._slow
             for row in work.rows:
                 if slow or _takes_long(row.caller) or _takes_long(row.server):
                     self._judge(work.view, row)
+            yield work
 
     def forget(self) -> None:
         """Another cluster."""
@@ -69,20 +74,22 @@ class OwnPast:
         self._slow.clear()
         self._begun = self._counted = 0.0
 
-    def _count(self, works: Sequence[ServiceWork], sample: Sample) -> None:
-        """Each window once: those that have a second in common with one before are left out."""
+    def _is_new(self, sample: Sample) -> bool:
+        """Each window counts once: one that has a second in common with one before does not."""
         if sample.time < self._counted:
             self.forget()
         if sample.time - sample.window_s < self._counted - 1e-6:
-            return
+            return False
         self._counted = sample.time
         if not self._begun or sample.time - self._begun >= BLOCK_S:
             self._next_block(sample.time)
-        for work in works:
-            for row in work.rows:
-                for side, signals in ((CALLER, row.caller), (SERVER, row.server)):
-                    if signals is not None and row.host and signals.buckets:
-                        self._add(_place(work.view, row, side), signals, sample.time)
+        return True
+
+    def _count(self, work: ServiceWork, now: float) -> None:
+        for row in work.rows:
+            for side, signals in ((CALLER, row.caller), (SERVER, row.server)):
+                if signals is not None and row.host and signals.buckets:
+                    self._add(_place(work.view, row, side), signals, now)
 
     def _next_block(self, now: float) -> None:
         passed, self._begun = now - self._begun if self._begun else 0.0, now

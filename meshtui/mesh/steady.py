@@ -8,7 +8,7 @@ of its ratio, and leaves it only when what was counted since excludes that it st
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from meshtui.mesh.judging import state_by
@@ -28,19 +28,17 @@ class SteadyStates:
     _services: dict[ServiceKey, ServiceLines] = field(default_factory=dict)
     _sampled: float = 0.0
 
-    def settle(
-        self, works: Sequence[ServiceWork], sample: Sample | None, limits: Thresholds
-    ) -> None:
-        """Replace their states by those that are certain. A sample that is known counts once."""
+    def settled(
+        self, works: Iterable[ServiceWork], sample: Sample | None, limits: Thresholds
+    ) -> Iterator[ServiceWork]:
+        """The same services with those states that are certain, each before the next one is asked
+        for. A sample that is known counts once.
+        """
         if sample is None or sample.window_s <= 0:
-            return
+            return iter(works)
         if sample.time != self._sampled:
-            self._count(works, sample, limits)
-        services = self._services
-        for work in works:
-            lines = services.get(work.view.key)
-            if lines is not None:
-                lines.show(work)
+            return self._counted(works, sample, limits)
+        return self._shown(works)
 
     def forget(self) -> None:
         """Another cluster."""
@@ -48,19 +46,33 @@ class SteadyStates:
         self._services.clear()
         self._sampled = 0.0
 
-    def _count(self, works: Sequence[ServiceWork], sample: Sample, limits: Thresholds) -> None:
+    def _shown(self, works: Iterable[ServiceWork]) -> Iterator[ServiceWork]:
+        services = self._services
+        for work in works:
+            lines = services.get(work.view.key)
+            if lines is not None:
+                lines.show(work)
+            yield work
+
+    def _counted(
+        self, works: Iterable[ServiceWork], sample: Sample, limits: Thresholds
+    ) -> Iterator[ServiceWork]:
         if sample.time < self._sampled:
             self.forget()
         self._sampled = sample.time
         newest = Span(sample.time - sample.window_s, sample.time)
         windows = self._disjoint(newest)
-        before, self._services = self._services, {}
+        before = self._services
+        now = self._services = dict[ServiceKey, ServiceLines]()
+        samples, end = len(self._spans), newest.end
         for work in works:
             key = work.view.key
-            lines = self._services[key] = before.get(key) or ServiceLines()
-            lines.count(work, len(self._spans), newest.end)
+            lines = now[key] = before.get(key) or ServiceLines()
+            lines.count(work, samples, end)
             judged = work.judged or [state_by(one, limits) for one in work.tallies]
             lines.follow(judged, windows, newest, limits)
+            lines.show(work)
+            yield work
 
     def _disjoint(self, newest: Span) -> Windows:
         """The newest window and those before it that have no second in common, at most a minute."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 
 from meshtui.dataclass import dataclass
@@ -258,13 +258,18 @@ def measured(
 
 def put_to(
     views: Iterable[ServiceView], sample: Sample | None, limits: Thresholds
-) -> list[ServiceWork]:
-    """The same for those who have more to say of them before they are done."""
+) -> Iterator[ServiceWork]:
+    """The same for those who have more to say of them before they are done, one by one: what is
+    known of a service is at hand still where it is done before the next one is begun.
+    """
     if sample is None or sample.window_s <= 0:
-        return [ServiceWork.on(_by_pods(view, None)) for view in views]
+        for view in views:
+            yield ServiceWork.on(_by_pods(view, None))
+        return
     sides = _by_service(sample.calls), _by_service(sample.answers)
     telemetry = _Telemetry(sample, *sides, by_service(sample.connections))
-    return [_measured_service(view, telemetry, limits) for view in views]
+    for view in views:
+        yield _measured_service(view, telemetry, limits)
 
 
 def _pods_of(view: ServiceView) -> tuple[RowPods | None, ...]:

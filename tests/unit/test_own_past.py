@@ -42,7 +42,7 @@ def seen(past: OwnPast, at: float, view: ServiceView) -> list[str]:
 
 def judged(past: OwnPast, at: float, view: ServiceView) -> ServiceWork:
     work = ServiceWork.on(view)
-    past.judge([work], Sample(at, "sidecars", WINDOW_S))
+    assert [*past.judged([work], Sample(at, "sidecars", WINDOW_S))] == [work]
     return work
 
 

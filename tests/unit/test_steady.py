@@ -104,7 +104,7 @@ def settled(
     steady: SteadyStates, view: ServiceView, sample: Sample, limits: Thresholds = LIMITS
 ) -> ServiceView:
     work = ServiceWork.on(view)
-    steady.settle([work], sample, limits)
+    assert [*steady.settled([work], sample, limits)] == [work]
     return work.done()
 
 
