@@ -11,7 +11,6 @@ from dataclasses import field
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh.flags import reached_a_pod
-from meshtui.mesh.hosts import split_host
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.mesh.pod import NO_REVISION
 from meshtui.mesh.pod_status import stamp
@@ -52,7 +51,7 @@ class Joins:
     def __init__(self, key: ServiceKey, rows: Sequence[VersionView]) -> None:
         self.key = key
         self._rows = rows
-        self._owners = [row.owner or split_host(row.host) or key for row in rows]
+        self._owners = [row.owner or key for row in rows]
         self._known: dict[Responder, Join] = {}
         self.known_alone: dict[Responder, int] = {}
         """What `alone` found."""

@@ -13,7 +13,7 @@ from typing import TypedDict
 from meshtui.dataclass import dataclass
 from meshtui.mesh.connections import Connections
 from meshtui.mesh.gateway_api import RULES
-from meshtui.mesh.hosts import short_host
+from meshtui.mesh.hosts import short_host, split_host
 from meshtui.mesh.judging import NOT_KNOWN
 from meshtui.mesh.model import Mesh, Pod, Rule, Service, ServiceKey, Subset
 from meshtui.mesh.resolution import world
@@ -260,12 +260,15 @@ def _destination_rows(
 
 
 def owner_of(mesh: Mesh, host: str) -> ServiceKey | None:
-    """The service under whose name telemetry counts what goes to a host."""
+    """The service under whose name telemetry counts what goes to a host.
+
+    One that is not there (any more) has what proxies counted while it was.
+    """
     service = mesh.by_host.get(host)
     if service is not None:
         return service.key
     found = world(mesh).shared.registry.by_name.get(host, ())
-    return ServiceKey(found[0].namespace, host) if found else None
+    return ServiceKey(found[0].namespace, host) if found else split_host(host)
 
 
 def _by_address(mesh: Mesh, host: str) -> bool:

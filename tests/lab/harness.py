@@ -18,6 +18,7 @@ from meshtui.lab.client import Answer
 from meshtui.lab.process import RunningLab
 
 ISTIO = "/apis/networking.istio.io/v1/namespaces/default"
+PODS, SERVICES = (f"/api/v1/namespaces/default/{kind}" for kind in ("pods", "services"))
 Obj = dict[str, Any]
 
 
@@ -77,6 +78,7 @@ class Mesh:
         self.api = Api(lab)
         self._saved: dict[str, Obj] = {}
         self._made: list[str] = []
+        self._labels: dict[str, Obj] = {}
 
     def route(self, *rules: Obj) -> str:
         """Give `reviews` these rules; returns, with a word of its own, when they are in force."""
@@ -116,6 +118,21 @@ class Mesh:
         self.api.call("POST", f"{ISTIO}/{plural}", {"apiVersion": "networking.istio.io/v1"} | obj)
         self._made.append(f"{ISTIO}/{plural}/{obj['metadata']['name']}")
 
+    def create_service(self, name: str, selector: Obj) -> None:
+        """A Service of port 9080 beside those that are there."""
+        spec = {"selector": selector, "ports": [{"name": "http", "port": 9080}]}
+        self.api.call("POST", SERVICES, {"metadata": {"name": name}, "spec": spec})
+        self._made.append(f"{SERVICES}/{name}")
+
+    def relabel(self, pod: str, labels: Obj) -> None:
+        """Change labels of a running pod; None takes one away."""
+        path = f"{PODS}/{pod}"
+        if path not in self._labels:
+            before = self.api.call("GET", path)["metadata"]["labels"]
+            self._labels[path] = {name: before.get(name) for name in labels}
+        patch = {"metadata": {"labels": labels}}
+        self.api.call("PATCH", path, patch, "merge-patch+json")
+
     def send(self, count: int, path: str = "/", **options: Any) -> list[Answer]:
         """Requests from productpage's pod to `reviews`."""
         chosen = {"via": "productpage", "host": "reviews:9080", **options}
@@ -135,11 +152,25 @@ class Mesh:
         """Put everything back as it was."""
         for path in self._made:
             self.api.call("DELETE", path)
+        for path, labels in self._labels.items():
+            patch = {"metadata": {"labels": labels}}
+            self.api.call("PATCH", path, patch, "merge-patch+json")
         for path, spec in self._saved.items():
             self.api.replace_spec(path, spec)
         for version in ("v1", "v2", "v3"):
             self.lab.set(f"reviews-{version}", errors="0", latency="0")
+        if self._labels:
+            until(self._has_endpoints, what="an endpoint for each version again")
         self.lab.reset()
+
+    def _has_endpoints(self) -> bool:
+        """Whether each version of reviews has its pod again, as its caller's proxy knows it."""
+        listed = json.loads(self.lab.admin("productpage-v1", "/clusters?format=json"))
+        found = {
+            one["name"]: len(one.get("host_statuses", ())) for one in listed["cluster_statuses"]
+        }
+        host = "reviews.default.svc.cluster.local"
+        return all(found.get(f"outbound|9080|{v}|{host}") == 1 for v in ("v1", "v2", "v3"))
 
     def _replace(self, path: str, spec: Obj) -> None:
         if path not in self._saved:

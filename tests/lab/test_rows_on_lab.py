@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from math import inf
 
 import pytest
 
@@ -15,27 +14,26 @@ from meshtui.kube.cluster import Cluster
 from meshtui.kube.snapshot import read_objects
 from meshtui.lab.process import RunningLab, spawn
 from meshtui.lab.scenario import SCENARIOS
+from meshtui.mesh.courses import counted_under
 from meshtui.mesh.judging import FAILING, SLOW, Thresholds
 from meshtui.mesh.model import Mesh as Facts
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.parse import parse_mesh
-from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.signals import UNKNOWN, Sample, Signals
+from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView, measured, structure
 from meshtui.metrics.choose import source_for
+from meshtui.metrics.sidecar_reader import Limits
 from meshtui.metrics.sidecars import SidecarSource
 from meshtui.metrics.source import MetricsSource
-from tests.lab.harness import Mesh, Obj, to
+from tests.lab.harness import Mesh, to
 from tests.lab.prometheus import running
+from tests.lab.random_layouts import GROUP, Laid, laid_out
 
 REVIEWS = ServiceKey("default", "reviews")
 VERSIONS = ("v1", "v2", "v3")
-LABELS: tuple[tuple[str, Obj], ...] = (
-    *((version, {"version": version}) for version in VERSIONS),
-    ("all", {"app": "reviews"}),
-    ("both", {"app": "reviews", "version": "v2"}),
-    ("gone", {"version": "v9"}),
-)
-"""Subsets to choose from: of one version, of all pods, by two labels, of none."""
+LONG = 120.0
+"""Seconds to look back: a busy machine takes its time to send what is looked for."""
 
 
 @pytest.fixture
@@ -49,65 +47,81 @@ async def facts_of(cluster: Cluster) -> Facts:
     return parse_mesh((await read_objects(cluster)).items)
 
 
-async def seen_of(
-    cluster: Cluster, act: Callable[[], Any], enough: Callable[[Signals], bool]
-) -> ServiceView:
-    """reviews as it is shown once what `act` did has been counted."""
-    facts, source = await facts_of(cluster), SidecarSource(cluster)
-    await source.sample(facts)
-    await asyncio.to_thread(act)
-    views = structure(facts, [facts.by_key[REVIEWS]])
-    async with asyncio.timeout(30):
+async def sampled(source: MetricsSource, facts: Facts, enough: Callable[[Sample], bool]) -> Sample:
+    async with asyncio.timeout(60):
         while True:
-            sample: Sample = await source.sample(facts)
-            if enough(sample.caller_totals.get(REVIEWS, Signals())):
-                break
+            with suppress(Unreachable):
+                sample = await source.sample(facts)
+                if enough(sample):
+                    return sample
             await asyncio.sleep(0.1)
-    (view,) = measured(views, sample, Thresholds())
-    return view
 
 
-def laid_out(mesh: Mesh, seed: int) -> object:
-    """Subsets and weights by chance; gives what was chosen, for who reads of a failure."""
-    chance = random.Random(seed)
-    chosen = chance.sample(LABELS, chance.randint(1, 4))
-    mesh.destination_rule(subsets=[{"name": n, "labels": labels} for n, labels in chosen])
-    names = ["", *(name for name, _ in chosen)]
-    parts = chance.sample(names, chance.randint(1, min(3, len(names))))
-    weights = [chance.randint(1, 9) for _ in parts]
-    routes = [to(name, weight) for name, weight in zip(parts, weights, strict=True)]
-    for route in routes:
-        if not route["destination"]["subset"]:
-            del route["destination"]["subset"]
-    mesh.route({"route": routes, "retries": {"attempts": 0}})
-    return chosen, parts, weights
+def requests_to(sample: Sample, services: Iterable[str]) -> float:
+    """What callers sent to these Services of `default`."""
+    keys = [ServiceKey("default", name) for name in services]
+    return sum(sample.caller_totals.get(key, Signals()).requests for key in keys)
 
 
-def assert_rows(mesh: Mesh, view: ServiceView, count: int, layout: object) -> None:
+def send(mesh: Mesh, count: int) -> None:
+    """Half of the callers are of a group that a rule may have a match for."""
+    mesh.send(count // 2)
+    mesh.send(count - count // 2, headers={GROUP: "a"})
+
+
+async def views_of(
+    mesh: Mesh, cluster: Cluster, source: MetricsSource, laid: Laid, count: int
+) -> list[ServiceView]:
+    """The Services as they are shown once so many requests have been counted."""
+    facts = await facts_of(cluster)
+    await sampled(source, facts, lambda sample: not requests_to(sample, laid.services))
+    mesh.lab.reset()
+    await asyncio.to_thread(send, mesh, count)
+    sample = await sampled(
+        source, facts, lambda sample: requests_to(sample, laid.services) >= count
+    )
+    services = [facts.by_key[ServiceKey("default", name)] for name in laid.services]
+    return list(measured(structure(facts, services), sample, Thresholds()))
+
+
+def assert_counts(mesh: Mesh, views: list[ServiceView], count: int, laid: Laid) -> None:
     """No request is lost, and none counts for two rows; a row with numbers has what the
     applications of its pods counted."""
-    rows = [row for row in view.versions if row.caller is not None]
-    assert view.caller is not None and view.caller.requests == count
-    assert sum(row.caller.requests for row in rows if row.caller) == count, layout
+    own, *others = views
+    beside = counted_under(own)
+    apart = [own, *(view for view in others if view.key not in beside)]
+    assert sum(view.caller.requests for view in apart if view.caller) == count, laid
+    for view in views:
+        total = sum(row.caller.requests for row in view.versions if row.caller)
+        assert view.caller is not None and total == view.caller.requests, laid
     counted = {w: c["requests"] for w, c in mesh.lab.counts().items() if w.startswith("reviews-")}
-    assert sum(row.reached or 0.0 for row in rows) == sum(counted.values()), layout
-    for row in rows:
-        pods = {pod.workload for pod in row.members}
-        others = [
-            o for o in view.versions if o is not row and pods & {p.workload for p in o.members}
-        ]
-        if row.caller and pods and not others:
-            assert row.reached == sum(counted.get(name, 0) for name in pods), (row.label, layout)
+    reached = sum(row.reached or 0.0 for view in apart for row in view.versions)
+    lost = sum(
+        row.reached or 0.0 for view in apart for row in view.versions if row.version == UNKNOWN
+    )
+    assert reached - lost == sum(counted.values()), laid
+    for row in own.versions if len(apart) == 1 else ():
+        assert_pods(row, own.versions, counted, laid)
 
 
-@pytest.mark.parametrize("seed", range(6))
+def assert_pods(
+    row: VersionView, rows: Sequence[VersionView], counted: Mapping[str, int], laid: Laid
+) -> None:
+    pods = {pod.workload for pod in row.members}
+    others = [o for o in rows if o is not row and pods & {p.workload for p in o.members}]
+    if row.caller is not None and pods and not others:
+        assert row.reached == sum(counted.get(name, 0) for name in pods), (row.label, laid)
+
+
+@pytest.mark.parametrize("seed", range(12))
 async def test_the_sum_of_the_rows_is_the_callers_count(
     mesh: Mesh, cluster: Cluster, seed: int
 ) -> None:
-    layout, count = laid_out(mesh, seed), 60
-    mesh.lab.reset()
-    view = await seen_of(cluster, lambda: mesh.send(count), lambda total: total.requests >= count)
-    assert_rows(mesh, view, count, layout)
+    laid = await asyncio.to_thread(laid_out, mesh, seed)
+    source = SidecarSource(cluster, Limits(window_s=LONG))
+    await source.sample(await facts_of(cluster))
+    views = await views_of(mesh, cluster, source, laid, 60)
+    assert_counts(mesh, views, 60, laid)
 
 
 async def test_the_same_of_what_a_prometheus_has(mesh: Mesh, cluster: Cluster) -> None:
@@ -115,43 +129,31 @@ async def test_the_same_of_what_a_prometheus_has(mesh: Mesh, cluster: Cluster) -
         server.until_scraped_for(16)
         source = source_for(cluster, server.url)
         try:
-            for seed in range(6, 9):
-                layout, count = laid_out(mesh, seed), 60
-                facts = await facts_of(cluster)
-                await sampled(source, facts, lambda total: not total.requests)
-                mesh.lab.reset()
-                await asyncio.to_thread(mesh.send, count)
-                sample = await sampled(source, facts, lambda total: total.requests >= 60)
-                views = structure(facts, [facts.by_key[REVIEWS]])
-                (view,) = measured(views, sample, Thresholds())
-                assert_rows(mesh, view, count, layout)
+            for seed in (12, 13):
+                laid = await asyncio.to_thread(laid_out, mesh, seed)
+                views = await views_of(mesh, cluster, source, laid, 60)
+                assert_counts(mesh, views, 60, laid)
         finally:
             await source.close()
-
-
-async def sampled(source: MetricsSource, facts: Facts, enough: Callable[[Signals], bool]) -> Sample:
-    async with asyncio.timeout(60):
-        while True:
-            with suppress(Unreachable):
-                sample = await source.sample(facts)
-                if enough(sample.caller_totals.get(REVIEWS, Signals())):
-                    return sample
-            await asyncio.sleep(0.1)
 
 
 async def test_scenario_latency_is_found_without_a_key(mesh: Mesh, cluster: Cluster) -> None:
     ((faulty, behaviour),) = SCENARIOS["latency"].items()
     mesh.lab.set(faulty, latency=f"{1000 * behaviour['latency']:g}ms")
     mesh.route({"route": [to(version, 1) for version in VERSIONS]})
-    view = await seen_of(
-        cluster,
-        lambda: mesh.send(90),
-        lambda total: total.requests >= 90 and (total.buckets.get(float("inf"), 0) >= 90),
-    )
+    facts, source = await facts_of(cluster), SidecarSource(cluster, Limits(window_s=LONG))
+    await source.sample(facts)
+    await asyncio.to_thread(mesh.send, 90)
+    sample = await sampled(source, facts, lambda found: _timed(found) >= 90)
+    (view,) = measured(structure(facts, [facts.by_key[REVIEWS]]), sample, Thresholds())
     states = {row.label: row.state for row in view.versions}
     assert states["v3"] == SLOW and states["v1"] != SLOW != states["v2"]
     (slow,) = (row.slow for row in view.versions if row.slow)
     assert "of its requests take longer than" in slow
+
+
+def _timed(sample: Sample) -> float:
+    return sample.caller_totals.get(REVIEWS, Signals()).buckets.get(inf, 0.0)
 
 
 async def test_scenario_crash_names_the_reason(runtime_dir: str) -> None:

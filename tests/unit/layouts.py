@@ -40,7 +40,7 @@ POD = "Pod"
 class Load:
     """A workload: the pods of one `kind` with labels of their own beside `app`.
 
-    One of WorkloadEntries has only one.
+    A WorkloadEntry is one, and so is a pod of no controller.
     """
 
     name: str
@@ -82,7 +82,8 @@ class Load:
 
     def objects(self, number: int) -> list[Obj]:
         """Its pods, with addresses by the workload's number."""
-        return [] if self.kind == MACHINE else [self._pod(number, n) for n in range(self.pods)]
+        most = {MACHINE: 0, POD: min(self.pods, 1)}.get(self.kind, self.pods)
+        return [self._pod(number, n) for n in range(most)]
 
     def machine(self, number: int) -> Obj:
         return {
@@ -186,13 +187,18 @@ def mesh_of(
     services: Iterable[Obj] = (),
     entries: Iterable[Obj] = (),
     own: Obj | None = None,
+    before: Iterable[Obj] = (),
+    mirrors: Iterable[Obj] = (),
 ) -> Mesh:
-    """The service `reviews` (or `own`) with these pods and rules, and a client."""
+    """The service `reviews` (or `own`) with these pods and rules, and a client.
+
+    `before` are rules before the one that has the routes and the mirrors.
+    """
     everyone = [*loads, Load("client", app="client")]
     http = list(routes)
-    virtual = [
-        {"metadata": meta("reviews"), "spec": {"hosts": ["reviews"], "http": [{"route": http}]}}
-    ]
+    last = {"route": http, "mirrors": list(mirrors)}
+    spec = {"hosts": ["reviews"], "http": [*before, last]}
+    virtual = [{"metadata": meta("reviews"), "spec": spec}]
     return parse_mesh(
         {
             "services": [own or service("reviews"), *services],
