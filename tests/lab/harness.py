@@ -161,6 +161,8 @@ class Mesh:
             self.lab.set(f"reviews-{version}", errors="0", latency="0")
         if self._labels:
             until(self._has_endpoints, what="an endpoint for each version again")
+        for kept in (self._made, self._saved, self._labels):
+            kept.clear()
         self.lab.reset()
 
     def _has_endpoints(self) -> bool:

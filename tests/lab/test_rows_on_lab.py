@@ -133,6 +133,7 @@ async def test_the_same_of_what_a_prometheus_has(mesh: Mesh, cluster: Cluster) -
                 laid = await asyncio.to_thread(laid_out, mesh, seed)
                 views = await views_of(mesh, cluster, source, laid, 60)
                 assert_counts(mesh, views, 60, laid)
+                await asyncio.to_thread(mesh.restore)
         finally:
             await source.close()
 
