@@ -249,7 +249,7 @@ class CallGraph:
 
     def _measured(self, key: ServiceKey, view: ServiceView | None) -> Iterator[Edge]:
         """One edge for each caller and version, whatever else telemetry tells apart."""
-        joins = Joins(key, view.versions) if view else None
+        joins = (view.joins or Joins(key, view.versions)) if view else None
         found: dict[tuple[Client, str, Row | None], list[Call]] = {}
         for call in self._calls.get(key, ()):
             if call.target.version == THROUGH and self._passed(key, view):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 
 from meshtui.dataclass import dataclass
+from meshtui.mesh.clusterless import NO_CLUSTER, Asked, Clusterless
 from meshtui.mesh.flags import reached_a_pod
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.mesh.pod import NO_REVISION
@@ -39,18 +40,25 @@ def revision_of(pod: Pod) -> str:
 @dataclass(frozen=True, slots=True)
 class Join:
     """The rows that a target may be (one, where telemetry says enough), and those it is not of
-    although they have its pods."""
+    although they have its pods, or may be the ones that lack a cluster; `why` says which."""
 
     rows: tuple[int, ...] = ()
     beside: tuple[int, ...] = ()
+    why: str = "its pods also belong to rows that rules send to"
 
 
 class Joins:
     """The rows of one service by what telemetry calls their pods; what was found is kept."""
 
-    def __init__(self, key: ServiceKey, rows: Sequence[VersionView]) -> None:
+    def __init__(
+        self,
+        key: ServiceKey,
+        rows: Sequence[VersionView],
+        clusterless: Asked = Clusterless,
+    ) -> None:
         self.key = key
         self._rows = rows
+        self._clusterless = clusterless
         self._owners = [row.owner or key for row in rows]
         self._known: dict[Responder, Join] = {}
         self.known_alone: dict[Responder, int] = {}
@@ -80,6 +88,8 @@ class Joins:
         if target.version == UNTOLD:
             return Join(tuple(i for i in mine if self._rows[i].named) or tuple(mine))
         if target.nowhere:
+            if target.service == self.key and NO_CLUSTER in target.flags.split(","):
+                return self._without_cluster()
             return Join(self._at_address(target, mine) or self._refused(target, mine))
         rest = [i for i in range(len(self._rows)) if i not in mine] if mine or self._rows else []
         pods = self._pods(target, mine) or (
@@ -131,6 +141,13 @@ class Joins:
             fewest = min(self._rows[i].pods for i in rows)
             chosen = tuple(i for i in rows if self._rows[i].pods == fewest)
         return Join(chosen, tuple(i for i in rows if i not in chosen))
+
+    def _without_cluster(self) -> Join:
+        """The rows that callers have no cluster for; the host that was asked names none of them."""
+        lost = self._clusterless()
+        if lost.others:
+            return Join((), lost.rows, "its requests are answered NC, which names no destination")
+        return Join(lost.rows)
 
     def _refused(self, target: Responder, mine: Iterable[int]) -> tuple[int, ...]:
         """Whose cluster refused requests that reached no pod, where only one can have."""
@@ -185,7 +202,7 @@ class Parts:
     of: dict[int, list[Signals]] = field(default_factory=dict)
     reached: dict[int, float] = field(default_factory=dict)
     together: list[tuple[tuple[int, ...], Signals]] = field(default_factory=list)
-    beside: set[int] = field(default_factory=set)
+    beside: dict[int, str] = field(default_factory=dict)
     strays: dict[str, list[Signals]] = field(default_factory=dict)
 
     def add(self, joins: Joins, counted: Counted) -> Parts:
@@ -193,7 +210,7 @@ class Parts:
             join = joins.find(target)
             rows = join.rows
             if join.beside and signals.requests:
-                self.beside.update(join.beside)
+                self.beside.update(dict.fromkeys(join.beside, join.why))
             if len(rows) == 1:
                 row = rows[0]
                 reached = signals.requests if joins.reached(target) else 0.0
@@ -266,13 +283,14 @@ def _joined(
     measured = [begun(row) for row in rows]
     for i, work in enumerate(measured):
         if i in groups or i in beside:
-            work.unknown_because = _unknown(rows[i], rows, groups.get(i))
+            group = groups.get(i)
+            work.unknown_because = _mixed_up(rows[i], rows, group) if group else beside[i]
         elif not work.unknown_because:
             work.caller, work.server = _merged(caller.of.get(i)), _merged(server.of.get(i))
             work.reached = caller.reached.get(i, 0.0)
     more = [*_shared_rows(rows, groups, caller, server)]
     for side in (caller, server):
-        for i in beside & side.of.keys() - groups.keys():
+        for i in beside.keys() & side.of.keys() - groups.keys():
             side.strays.setdefault(f"{rows[i].label} (in part)", []).extend(side.of[i])
     return [*measured, *map(begun, more), *map(begun, _strays(caller, server))]
 
@@ -294,9 +312,7 @@ def _groups(*sides: Parts) -> Mapping[int, tuple[int, ...]]:
     return {i: tuple(sorted(group)) for i, group in found.items()}
 
 
-def _unknown(row: VersionView, rows: Sequence[VersionView], group: tuple[int, ...] | None) -> str:
-    if group is None:
-        return "its pods also belong to rows that rules send to"
+def _mixed_up(row: VersionView, rows: Sequence[VersionView], group: Iterable[int]) -> str:
     others = ", ".join(rows[i].label for i in group if rows[i] is not row)
     return f"telemetry can't tell it from {others}"
 

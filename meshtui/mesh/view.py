@@ -9,6 +9,7 @@ from meshtui.dataclass import dataclass
 from meshtui.mesh.absence import unread_mark, unread_words
 from meshtui.mesh.carrying import Route, Unruled, is_unruled, ordinary, rivals, traffic_to
 from meshtui.mesh.changed import frozen, unfrozen
+from meshtui.mesh.clusterless import without_cluster
 from meshtui.mesh.connections import Connections
 from meshtui.mesh.connections_join import (
     ByService,
@@ -222,12 +223,18 @@ def _named(view: ServiceView, route: Route | None) -> ServiceView:
     """The view by one of its rules."""
     rule = route.rule if route else None
     versions = version_rows(view.mesh, view.service, rule)
-    joins = Joins(view.key, versions)
+    joins = _joins(view, versions)
     pods = tuple(row_pods(row, view.mesh) for row in versions)
     unread = unread_mark(view.mesh, view.key.namespace)
     beside = faults_beside(view.routes, rule)
     marks = (*_chosen_by_callers(route), *marks_of(rule), *beside, *unread)
     return replace(view, route=route, versions=versions, marks=marks, joins=joins, row_pods=pods)
+
+
+def _joins(view: ServiceView, versions: Sequence[VersionView]) -> Joins:
+    """Which of them lack a cluster is asked only where requests found none."""
+    latest, service = view.latest, view.service
+    return Joins(view.key, versions, lambda: without_cluster(latest.mesh, service, versions))
 
 
 def _chosen_by_callers(route: Route | None) -> tuple[str, ...]:
@@ -339,7 +346,7 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
     sample = telemetry.sample
     if view.divided:
         view = _by_callers(view, sample)
-    joins = view.joins or Joins(view.key, view.versions)
+    joins = view.joins or _joins(view, view.versions)
     rows = joined(joins, view.versions, *telemetry.counted(joins.services))
     if sample.unread or sample.muted:
         known = view.mesh

@@ -133,20 +133,29 @@ class Sent:
 
     @property
     def labels(self) -> dict[str, str]:
-        host = self.service
-        if "." not in host:
-            host = f"{self.service}.{self.namespace}.svc.cluster.local"
         return {
             "reporter": "source",
             "source_workload": "client",
             "source_workload_namespace": "default",
-            "destination_service": host,
-            "destination_service_name": self.service,
-            "destination_service_namespace": self.namespace,
+            **self._asked(),
             "request_protocol": "http",
             "response_code": self.code,
             "response_flags": self.flags,
             **({} if self.untold else self._answered()),
+        }
+
+    def _asked(self) -> dict[str, str]:
+        """What found no cluster is known by the request's Host header alone."""
+        host, name, namespace = self.service, self.service, self.namespace
+        if "NC" in self.flags.split(","):
+            host = name = f"{self.service}:9080"
+            namespace = "unknown"
+        elif "." not in host:
+            host = f"{self.service}.{self.namespace}.svc.cluster.local"
+        return {
+            "destination_service": host,
+            "destination_service_name": name,
+            "destination_service_namespace": namespace,
         }
 
     def _answered(self) -> dict[str, str]:

@@ -318,8 +318,7 @@ def _by_subsets() -> list[Layout]:
             [
                 ("v1", 50, 1, 10, 0),
                 ("v2", 0, 0, 0, None),
-                ("v9", 50, 0, 0, None),
-                ("unknown", None, 0, 10, 100),
+                ("v9", 50, 0, 10, 100),
             ],
         ),
         Layout(
