@@ -234,10 +234,13 @@ def _slower(signals: Signals, other: Signals) -> str:
     return f"{words}, and {100 * theirs:.0f} %"
 
 
-def brief_slow(text: str) -> str:
-    """`>100ms` of what the two above say, where a line has no room for it."""
+def brief_slow(text: str, cells: int) -> str:
+    """What the three above say where a line has `cells` for it: whole, `97 % over 100 ms, and 0 %
+    of v1's`, or `>100ms`."""
+    shorter = text.replace(" of its requests take longer than ", " over ")
+    fitting = next((words for words in (text, shorter) if len(words) <= cells), "")
     bound = text.partition(" take longer than ")[2].partition(",")[0]
-    return f">{bound.replace(' ', '')}" if bound else text
+    return fitting or (f">{bound.replace(' ', '')}" if bound else text)
 
 
 def _bound(signals: Signals, other: Signals, at_least_ms: float) -> float:

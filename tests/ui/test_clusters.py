@@ -201,7 +201,8 @@ async def test_one_that_cannot_be_reached_is_tried_again_while_the_other_is_show
         assert {cluster_of(place.service) for place in places(drive)} == {"west"}
         await drive.until(lambda: "east  OUT OF REACH" in drive.text)
         states = drive.text.splitlines()[1]
-        assert "west live" in states and states.index("west live") < states.index("https://e")
+        assert "west live" in states and "https://" not in states
+        assert states.index("west live") < states.index("east: cannot be reached")
         assert drive.app.main.cockpit.context == "west"
         both.east.connect_error = None
         both.again.set()

@@ -141,6 +141,18 @@ def test_nothing_is_wider_or_higher_than_its_room_whatever_it_is_called(
             assert "\x1b" not in "".join(piece.text for line in lines for piece in line)
 
 
+@pytest.mark.parametrize("width", range(80, 220, 7))
+def test_a_pods_name_is_cut_only_where_there_is_no_blank_to_spare(width: int) -> None:
+    mesh = bookinfo.mesh_of(bookinfo.objects())
+    view = next(v for v in service_views(mesh, None) if v.key == REVIEWS)
+    version = view.versions[0]
+    shown = ["".join(p.text for p in line) for line in side_column(version, width, NOW)]
+    lines = [line for line in shown if line.endswith("  age ?")]
+    assert len(lines) == len(version.members)
+    for line, pod in zip(lines, version.members, strict=True):
+        assert pod.name in line or "   age" not in line
+
+
 def test_what_is_not_known_is_said() -> None:
     mesh = bookinfo.mesh_of(bookinfo.objects())
     view = next(v for v in service_views(mesh, None) if v.key == REVIEWS)

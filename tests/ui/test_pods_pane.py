@@ -134,6 +134,19 @@ def test_no_line_is_wider_than_the_pane_and_both_ends_of_a_pods_name_are_seen(wi
     assert "1.27.1" in text or width == 40
 
 
+@pytest.mark.parametrize("width", range(60, 120))
+def test_a_pod_that_does_not_serve_is_first_and_a_node_is_cut_to_no_stump(width: int) -> None:
+    raw = [pod(status("reviews")), pod(CRASH, ready=False, number=2)]
+    for one in raw:
+        one["spec"]["nodeName"] = "ip-10-0-101-17.ec2.internal"
+    lines = pods_lines(parsed(*raw), mesh_of(), None, NOW, width)
+    head, first, why, *_ = ("".join(piece.text for piece in line) for line in lines)
+    assert " no 0/2 " in first and "CrashLoopBackOff" in why
+    shown = first.partition("ip-10")[2].partition(" ")[0]
+    assert ("node" in head) is bool(shown)
+    assert not shown or shown.endswith("ternal")
+
+
 def test_a_service_without_pods_says_so() -> None:
     (line,) = pods_lines((), mesh_of(), None, NOW, 80)
     assert line[0].text == "no pod: its Service selects none"

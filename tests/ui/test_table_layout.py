@@ -505,8 +505,16 @@ def named(name: str, width: int, namespaces: bool = True) -> str:
     return "".join(piece.text for piece in line)
 
 
-def test_a_long_name_takes_the_empty_cell_of_the_weight_behind_it() -> None:
-    assert "istio-ingressgateway.i" in named("istio-ingressgateway", 78)
+@pytest.mark.parametrize("width", [76, 78, 98, 118])
+def test_a_long_name_takes_the_empty_cells_behind_it(width: int) -> None:
+    assert "istio-ingressgateway.istio-system" in named("istio-ingressgateway", width)
+
+
+@pytest.mark.parametrize("width", range(60, 130))
+def test_what_a_long_name_takes_moves_no_number(width: int) -> None:
+    short, long = (named(name, width) for name in ("short", "istio-ingressgateway-external"))
+    numbers = short.index(" 40 ")
+    assert long[numbers:] == short[numbers:]
 
 
 def test_names_with_the_same_begin_are_told_apart_where_they_are_cut() -> None:

@@ -9,6 +9,7 @@ import pytest
 from meshtui.mesh.judging import (
     SEVERITY,
     Count,
+    brief_slow,
     interval,
     judged,
     may_be_failing,
@@ -157,6 +158,20 @@ def test_the_limit_of_the_configuration_counts_without_siblings() -> None:
     assert over_limit(slow, Thresholds(slow_ms=250)).endswith("longer than 250 ms, the limit")
     assert not over_limit(slow, Thresholds(slow_ms=500))
     assert not over_limit(slow, Thresholds())
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (61, "97 % of its requests take longer than 100 ms, and 0 % of v1's"),
+        (60, "97 % over 100 ms, and 0 % of v1's"),
+        (33, "97 % over 100 ms, and 0 % of v1's"),
+        (32, ">100ms"),
+    ],
+)
+def test_what_is_slow_is_told_in_as_many_words_as_there_is_room_for(cells: int, told: str) -> None:
+    whole = slower_than_sibling(timed(50, 500), [("v1", timed(50, 5))])
+    assert brief_slow(whole.replace("100 %", "97 %"), cells) == told
 
 
 def views_of(**signals: Signals):  # type: ignore[no-untyped-def]

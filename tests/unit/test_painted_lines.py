@@ -135,6 +135,14 @@ def test_a_change_is_not_parted_at_its_arrow(width: int) -> None:
     lines = [text_of(one).strip() for one in wrapped(told, width)]
     assert " ".join(lines) == told
     assert not [one for one in lines if one.startswith("→") or one.endswith("→")]
+    assert max(map(len, lines)) <= width
+    for whole in ("consecutive-5xx 3 → unset", "base-ejection 10s → 5s"):
+        assert width < len(whole) + 1 or any(whole in one for one in lines)
+
+
+def test_what_belongs_together_is_parted_where_no_line_has_room_for_it() -> None:
+    lines = [text_of(one) for one in wrapped("reviews-of-a-very-long-name 50 → 44 %", 30)]
+    assert lines == ["reviews-of-a-very-long-name", "50 → 44 %"]
 
 
 def test_blanks_at_the_end_of_a_title_are_not_taken_for_more_of_it() -> None:

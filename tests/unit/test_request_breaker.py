@@ -16,7 +16,11 @@ from meshtui.envoy.policies import UNLIMITED, ProxyCluster
 from meshtui.envoy.stats import Pressure, parse_stats
 from meshtui.operations.proxies.proxy_reads import SeenCluster
 from meshtui.operations.request.breaker import BreakerRow, breaker_rows
-from meshtui.operations.request.load_words import breaker_words, unlimited_words
+from meshtui.operations.request.load_words import (
+    breaker_words,
+    limits_of_all,
+    unlimited_words,
+)
 
 HOST = "reviews.default.svc.cluster.local"
 OTHER = "ratings.default.svc.cluster.local"
@@ -175,3 +179,16 @@ def test_nothing_is_ever_negative(
         assert row.attempts >= 0
         assert all(value >= 0 for value in (row.overflows or {}).values())
         assert len(list(breaker_words(row))) == 5
+
+
+def test_limits_that_all_have_are_said_once_and_others_at_each() -> None:
+    def rows(*pending: int) -> list[BreakerRow]:
+        return [
+            row
+            for n in pending
+            for now in [seen(max_pending_requests=n)]
+            for row in breaker_rows([now], [now], {}, [(HOST, "v1")])
+        ]
+
+    assert limits_of_all(rows(1, 1, 1)) == "pending 1"
+    assert limits_of_all(rows(1, 2)) == limits_of_all(rows(1)) == limits_of_all([]) == ""

@@ -130,9 +130,21 @@ def breaker_words(row: BreakerRow) -> Iterator[tuple[str, Words]]:
     yield "overflow", _overflow(row)
     yield "open", _open(row)
     yield "ejected", _ejected(row)
+    yield LIMITS, Words(_limits(row) or "none is set")
+
+
+LIMITS = "limits"
+
+
+def limits_of_all(rows: Sequence[BreakerRow]) -> str:
+    """What several have in common, to be said once; empty where they differ."""
+    found = {_limits(row) for row in rows}
+    return found.pop() if len(rows) > 1 and len(found) == 1 else ""
+
+
+def _limits(row: BreakerRow) -> str:
     limits = ", ".join(f"{what} {n}" for what, n in row.limits.items())
-    parts = filter(None, (limits, row.detection))
-    yield "limits", Words("; ".join(parts) or "none is set")
+    return "; ".join(filter(None, (limits, row.detection)))
 
 
 def _overflow(row: BreakerRow) -> Words:

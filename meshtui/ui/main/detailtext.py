@@ -228,18 +228,18 @@ def _pods(pods: Sequence[Pod], now: float, width: int) -> list[Line]:
     longest = max((cell_len(pod.name) for pod in ordered[:MOST_PODS]), default=0)
     again = {pod.name: _again(restarts(pod)) for pod in ordered[:MOST_PODS]}
     wide = max((cell_len(words) for words in again.values()), default=0)
-    name = max(min(longest, width - 2 - wide - AGE), 10)
-    for pod in ordered[:MOST_PODS]:
-        made = stamp(pod.created)
-        age = "age ?" if made is None else human_duration(now - made)
-        lines.append(
-            (
-                Span("● " if pod.serving else "✖ ", "ok" if pod.serving else "failing"),
-                Span(fit_middle(pod.name, name), "text"),
-                Span(f"{again[pod.name]:<{wide}}", "warning"),
-                Span(f"{age:>{AGE}}", "muted"),
-            )
+    ages = {pod.name: _age(pod, now) for pod in ordered[:MOST_PODS]}
+    old = max(map(cell_len, ages.values()), default=0)
+    name = max(min(longest, width - 4 - wide - old), 10)
+    lines += [
+        (
+            Span("● " if pod.serving else "✖ ", "ok" if pod.serving else "failing"),
+            Span(fit_middle(pod.name, name), "text"),
+            Span(f"{again[pod.name]:<{wide}}", "warning"),
+            Span(f"  {ages[pod.name]:>{old}}", "muted"),
         )
+        for pod in ordered[:MOST_PODS]
+    ]
     if len(ordered) > MOST_PODS:
         lines.append((Span(key_of("pods"), "key"), Span(f" all {len(ordered)}", "muted")))
     return lines
@@ -249,7 +249,11 @@ def _again(count: int) -> str:
     return f"  {count} restart{'s' if count > 1 else ''}" if count else ""
 
 
-AGE = 9
+def _age(pod: Pod, now: float) -> str:
+    made = stamp(pod.created)
+    return "age ?" if made is None else human_duration(now - made)
+
+
 """Cells of a pod's age, the blanks before it included."""
 
 

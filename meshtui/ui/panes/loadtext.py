@@ -102,12 +102,16 @@ def _outcomes(tally: Tally, width: int) -> Iterator[Line]:
 def _breaker(state: LoadState, width: int) -> list[Line]:
     rows = state.counted.breaker
     lines = wrapped(words.BREAKER, width, "muted") if rows else []
-    for row in (one for one in rows if not one.unlimited):
+    limited = [one for one in rows if not one.unlimited]
+    limits = words.limits_of_all(limited)
+    lines += wrapped(f"limits of each: {limits}", width, "text") if limits else []
+    for row in limited:
         name = words.place_words(row, state.ready)
         indent = min(max(len(name) + 2, 6), 16)
         pieces = [
             (Span(f"{label} ", "muted"), span(said.text, "error" if said.loud else "text"))
             for label, said in words.breaker_words(row)
+            if label != words.LIMITS or not limits
         ]
         lines += _flowed((span(fit(name, indent), "strong"),), pieces, indent, width)
     unlimited = words.unlimited_words(rows, state.ready)

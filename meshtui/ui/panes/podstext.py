@@ -28,7 +28,8 @@ INDENT = "  └ "
 def pods_lines(
     pods: Sequence[Pod], mesh: Mesh, sync: MeshSync | None, now: float, width: int
 ) -> list[Line]:
-    """A line for each pod, below it what is wrong with it; the rollouts come first.
+    """A line for each pod, below it what is wrong with it; the rollouts come first, then the pods
+    that do not serve: what is wrong is not to be looked for below a hundred that are well.
 
     `sync` None: the proxies are not read yet.
     """
@@ -37,6 +38,7 @@ def pods_lines(
     if not pods:
         return [*lines, (Span("no pod: its Service selects none", "muted"),)]
     known: Rows = {row.place: row for row in sync.rows} if sync else {}
+    pods = sorted(pods, key=lambda pod: (pod.serving, bool(pod.deleting)))
     rows = [_cells(pod, known.get((pod.namespace, pod.name)), now) for pod in pods]
     widths = _widths([tuple(Span(title, "head") for title in TITLES), *rows], width)
     lines.append(_row(tuple(Span(title, "head") for title in TITLES), widths))
@@ -102,12 +104,13 @@ def _below(text: str, width: int, role: str) -> list[Line]:
 
 
 def _widths(rows: Sequence[Line], width: int) -> list[int]:
-    """As wide as the widest; what does not fit is taken from the names, the nodes first. Where
-    that is not enough the nodes go, then the versions: 0 wide, and names get what that leaves."""
+    """As wide as the widest; what does not fit is taken from the nodes, as long as one still says
+    something. Where that is not enough the nodes go, the names are cut, then the versions go:
+    0 wide, and names get what that leaves."""
     found = [max(width_of((row[i],)) for row in rows) for i in range(len(TITLES))]
     found = [min(cells, LONGEST if not i else _OTHERS) for i, cells in enumerate(found)]
     name, over = found[0], sum(found) + GAP * (len(found) - 1) - width
-    for place, least in ((4, 8), (0, 22), (4, 0), (0, 12), (5, 0), (0, 10)):
+    for place, least in ((4, 14), (0, 30), (4, 0), (0, 12), (5, 0), (0, 10)):
         cut = min(max(over, 0), max(found[place] - least, 0))
         if cut and not least:
             cut, over = found[place], over - GAP
@@ -123,9 +126,9 @@ def _row(cells: Line, widths: Sequence[int]) -> Line:
         if not cells_wide:
             continue
         pieces += [Span(" " * GAP)] if place else []
-        if place:
-            text = fit(cell.text, cells_wide, right=TITLES[place] == "restarts")
-        else:
+        if TITLES[place] in ("pod", "node"):
             text = fit_middle(cell.text, cells_wide)
+        else:
+            text = fit(cell.text, cells_wide, right=TITLES[place] == "restarts")
         pieces.append(Span(text, cell.role))
     return tuple(pieces)

@@ -26,7 +26,7 @@ from meshtui.ui.table.numbers import bar, percent
 from meshtui.ui.widgets.item_list import Picked
 from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped
 
-ARROW = Span("   → ", "faint")
+ARROW = Span("   → ", "muted")
 HIDDEN_METADATA = ("managedFields", "annotations")
 
 

@@ -209,8 +209,8 @@ def version_marks(version: VersionView, cells: int = ROOMY, pods_known: bool = T
     if version.caller is not None and version.caller.flags.get(OVERFLOW):
         pieces.append(Span("breaker open", "warning"))
     if version.slow:
-        whole = cells >= cell_len(version.slow)
-        pieces.append(span(version.slow if whole else brief_slow(version.slow), "slow"))
+        room = cells - (width_of(_joined(pieces)) + width_of((SEPARATOR,)) if pieces else 0)
+        pieces.append(span(brief_slow(version.slow, room), "slow"))
     if version.mirrored_percent:
         mirrored = f"mirror {version.mirrored_percent:g}%"
         pieces.append(Span(mirrored if cell_len(mirrored) <= cells else "mirror", "mark"))

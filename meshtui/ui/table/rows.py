@@ -19,6 +19,8 @@ from meshtui.ui.table.outline import Outline, TableLine, version_name
 from meshtui.ui.widgets.paint import Line, Span, fit, fit_line, width_of
 
 EDGE = Span(" ")
+LENDERS = ("weight", "share")
+"""What a service has nothing to say in, mostly; its name stands before them."""
 Shown = tuple[ColumnGrid, CellContext, float]
 """The columns, what lines need beside their views, and the time of the last sample."""
 
@@ -37,20 +39,23 @@ def row(entry: TableLine, grid: ColumnGrid, context: CellContext) -> Line:
 
 
 def _lent(entry: TableLine, grid: ColumnGrid, context: CellContext) -> tuple[Column, ...]:
-    """A name that is too long takes what its line leaves empty of the weight behind it."""
-    at = next((n for n, column in enumerate(grid.columns) if column.id == "weight"), 0)
-    if not at or grid.columns[at - 1].id != "name":
-        return grid.columns
-    name, weight = grid.columns[at - 1 : at + 1]
+    """A name that is too long takes the cells behind it that its line leaves empty, and of the
+    first that is not as much as is empty there."""
+    at = next((n for n, column in enumerate(grid.columns) if column.id == "name"), 0)
+    name = grid.columns[at]
     lacks = width_of(cell(replace(name, width=NAME_MAX), entry, context)) - name.width
-    if lacks <= 0:
-        return grid.columns
-    lent = min(lacks, max(weight.width - width_of(cell(weight, entry, context)), 0))
-    wider, narrower = (
-        replace(name, width=name.width + lent),
-        replace(weight, width=weight.width - lent),
-    )
-    return *grid.columns[: at - 1], wider, narrower, *grid.columns[at + 1 :]
+    lent, behind = 0, at + 1
+    while lent < lacks and behind < len(grid.columns) and grid.columns[behind].id in LENDERS:
+        lender = grid.columns[behind]
+        used = width_of(cell(lender, entry, context))
+        if used:
+            free = min(lacks - lent, max(lender.width - used, 0))
+            wider = replace(name, width=name.width + lent + free)
+            narrower = replace(lender, width=lender.width - free)
+            return *grid.columns[:at], wider, narrower, *grid.columns[behind + 1 :]
+        lent, behind = lent + grid.gap + lender.width, behind + 1
+    wider = replace(name, width=name.width + lent)
+    return *grid.columns[:at], wider, *grid.columns[behind:]
 
 
 class Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -242,8 +243,12 @@ def _of_clusters(snapshot: Snapshot, now: float) -> Line:
             pieces += source_words(replace(own.telemetry, state="stale", message=""), "", since)
         else:
             pieces += [Span("live ", "muted"), *telemetry_words(own, now)]
-        reasons += [GAP, span(f"{name}: {trouble}", "muted")] if trouble else []
+        reasons += [GAP, span(f"{name}: {_ADDRESS.sub('', trouble)}", "muted")] if trouble else []
     return (*pieces, *reasons)
+
+
+_ADDRESS = re.compile(r"https?://\S+ ")
+"""Of a cluster that has its name beside it: a line ends before what is the matter with it."""
 
 
 def _telemetry_words(snapshot: Snapshot, wide: bool) -> str:

@@ -170,6 +170,7 @@ UNIT = re.compile(
     r"(?<=\d) (?=(?:%|ms|s)(?!\w))"  # 10 %
     r"| (?=\d+[%×])|(?<=·) "  # v2 25%, restarted 4×, what a dot begins
     r"| (?=[=^~] )|(?<= [=^~]) "  # uri = /login
+    r"| (?=(?:\d+\w*|unset) → )"  # consecutive-5xx 3 → 5
     r"|(?<=\d of) (?=\d)"  # 215 of 100
     r"|(?:(?<=\d)|(?<=\ds)|(?<=unset)) (?=→ \w{1,8}(?!\w))"  # 3 → unset
     r"|(?:(?<=\d →)|(?<=\ds →)|(?<=unset →)) (?=\w{1,8}(?!\w))"
@@ -196,7 +197,7 @@ def wrapped(text: str, width: int, role: str = "", indent: str = "") -> list[Lin
     room = max(width - cell_len(indent), 8)
     lines: list[str] = []
     current = ""
-    for word in UNIT.sub(GLUE, clean(text, LIMIT)).split(" "):
+    for word in _words(UNIT.sub(GLUE, clean(text, LIMIT)), room):
         joined = f"{current} {word}" if current else word
         if cell_len(joined) <= room or not current:
             current = joined
@@ -205,3 +206,13 @@ def wrapped(text: str, width: int, role: str = "", indent: str = "") -> list[Lin
             current = word
     parts = (part.replace(GLUE, " ") for part in [*lines, current])
     return [(Span(indent + part, role),) for part in parts]
+
+
+def _words(text: str, room: int) -> Iterator[str]:
+    """What a line may end behind: of a unit that no line has room for its first word too."""
+    for unit in text.split(" "):
+        rest = unit
+        while cell_len(rest) > room and GLUE in rest:
+            first, _, rest = rest.partition(GLUE)
+            yield first
+        yield rest

@@ -22,7 +22,7 @@ from meshtui.operations.proxies.matrix import (
 )
 from meshtui.ui.panes.proxies.state import Key, key_of
 from meshtui.ui.widgets.item_list import Picked
-from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_middle, span, wrapped
+from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_middle, span, width_of, wrapped
 
 Rows = Mapping[Key, tuple[Row, float]]
 """By the pod's namespace and name: its row, and when it came."""
@@ -160,10 +160,11 @@ def _unread(matrix: Matrix, width: int) -> Iterator[Line]:
 
 def _detail(matrix: Matrix, row: Row, width: int) -> list[Line]:
     owners = ", ".join(f"{name}.{namespace}" for namespace, name in row.owners)
-    head: Line = (span(row.pod.name, "strong"),)
+    lines: list[Line] = [(span(row.pod.name, "strong"),)]
     if owners:
-        head += (Span("  routes of ", "muted"), span(owners, "text"))
-    lines: list[Line] = [head]
+        routes = Span("routes of ", "muted"), span(owners, "text")
+        beside = (*lines[0], Span("  "), *routes)
+        lines = [beside] if width_of(beside) <= width else [*lines, routes]
     if row.trouble:
         return [*lines, *wrapped(f"✖ {row.trouble}", width, "error")]
     if row.behind:
