@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
 
-from meshtui.mesh.judging import OK, Tally, counts_of
+from meshtui.mesh.judging import OK, counts_of
 from meshtui.mesh.pod_health import with_pods_state
 from meshtui.mesh.row_work import RowWork
 from meshtui.mesh.side_names import CALLER, SERVER
-from meshtui.mesh.standing import POOLED_S, Known, Line, Margins, Span, follow, slowed
+from meshtui.mesh.standing import POOLED_S, Counted, Known, Line, Span, Tick, follow, slowed
 from meshtui.mesh.standing_still import ROUNDED, guard_of, make_up, to_follow, windows_of
 from meshtui.mesh.telemetry_join import Joins
 from meshtui.mesh.thresholds import Thresholds
@@ -25,11 +25,8 @@ Place = tuple[str, str, str]
 
 _WHOLE: tuple[Place, Place] = (("", "", CALLER), ("", "", SERVER))
 
-_Tick = list[Tally | None]
-"""What one sample counted, by the places of the lines; None where that is not known."""
-
-Windows = Sequence[tuple[int, float]]
-"""Windows that have no second in common: how many samples ago each was, and when it began."""
+Windows = Sequence[int]
+"""How many samples ago those were whose windows have no second in common."""
 
 
 @dataclass(slots=True)
@@ -42,11 +39,8 @@ class ServiceLines:
 
     places: list[Place] = field(default_factory=list)
     lines: list[Line | None] = field(default_factory=list)
-    past: list[_Tick] = field(default_factory=list)
+    past: list[Tick] = field(default_factory=list)
     calm: bool = False
-    _margins: list[Margins] = field(default_factory=list)
-    """Of each tick of `past`."""
-
     _failed_at: float = inf
     """When a request failed last; infinity where all was not well, or not known, at `_well_at`."""
 
@@ -62,10 +56,10 @@ class ServiceLines:
     _joins: Joins | None = None
     _rows: int = -1
 
-    def count(self, work: ServiceWork, samples: int, now: float) -> None:
+    def count(self, work: ServiceWork, samples: int, newest: Span) -> None:
         """Take in one more sample; `samples` of them are remembered."""
         if len(self.places) != 2 + 2 * self._rows or not self._fits(work):
-            self._arrange(work, now)
+            self._arrange(work, newest.end)
         ticks, slow = self.past, self._slow
         slow.clear()
         if work.slow:
@@ -75,13 +69,12 @@ class ServiceLines:
                 slow[2 * at] = row.slow
             if row.server_slow:
                 slow[2 * at + 1] = row.server_slow
-        newest = work.tallies
-        if len(newest) < len(self.places):
-            newest = [*newest, *[None] * (len(self.places) - len(newest))]
-        ticks.append(newest)
-        self._margins.append([])
+        counted = work.tallies
+        if len(counted) < len(self.places):
+            counted = [*counted, *[None] * (len(self.places) - len(counted))]
+        ticks.append((newest, counted, []))
         if len(ticks) > samples:
-            del ticks[:-samples], self._margins[:-samples]
+            del ticks[:-samples]
 
     def follow(
         self, judged: Sequence[str], windows: Windows, newest: Span, limits: Thresholds
@@ -93,17 +86,14 @@ class ServiceLines:
         if limits is not self._limits:
             self._renew(limits)
         known = self._ticks(windows)
-        for at in to_follow(lines, known, newest):
+        for at in to_follow(lines, known, limits):
             line = lines[at]
             if line is None or end - line.at > POOLED_S:
                 line = lines[at] = Line(judged[at], end, newest.begin, entered=end)
-            guard = line.guard
             _follow(line, at, known, judged[at], newest, limits)
-            if line.guard[:2] != guard[:2]:
-                self._forget_margins(at)
         if self._slow or self._was_slow:
             self._slow_down(newest)
-        latest = None if self._slow else _last_failure(lines, self.past[-1])
+        latest = None if self._slow else _last_failure(lines, self.past[-1][1])
         self.calm = latest is not None
         self._failed_at, self._well_at = inf if latest is None else latest, end
 
@@ -122,19 +112,14 @@ class ServiceLines:
 
     def _renew(self, limits: Thresholds) -> None:
         """Forget what was worked out by other limits."""
-        self._limits, self._margins = limits, [[] for _ in self.past]
+        self._limits, self.past = limits, [(span, counts, []) for span, counts, _ in self.past]
         for line in self.lines:
             if line is not None:
                 line.guard = guard_of(line, limits)
 
-    def _forget_margins(self, at: int) -> None:
-        for margins in self._margins:
-            if margins:
-                margins[at] = -inf
-
     def _slow_down(self, newest: Span) -> None:
         slow, self._was_slow = self._slow, False
-        for at, (line, count) in enumerate(zip(self.lines, self.past[-1], strict=True)):
+        for at, (line, count) in enumerate(zip(self.lines, self.past[-1][1], strict=True)):
             if line is None:
                 continue
             if count is not None and (line.slow or at in slow):
@@ -181,8 +166,10 @@ class ServiceLines:
         self.lines = [known.get(place) for place in self.places]
         where = {place: at for at, place in enumerate(old)}
         moved = [where.get(place) for place in self.places]
-        self.past = [[None if at is None else tick[at] for at in moved] for tick in self.past]
-        self._margins = [[] for _ in self.past]
+        self.past = [
+            (span, [None if at is None else counts[at] for at in moved], [])
+            for span, counts, _ in self.past
+        ]
         self._failed_at = inf
 
     def _lines_of(self, work: ServiceWork) -> list[Line | None]:
@@ -190,24 +177,23 @@ class ServiceLines:
         return [known.get(place) for place in _places(work)]
 
     def _ticks(self, windows: Windows) -> Known:
-        ticks, margins = self.past, self._margins
-        return [
-            (begin, ticks[-1 - ago], margins[-1 - ago])
-            for ago, begin in windows
-            if ago < len(ticks)
-        ]
+        ticks = self.past
+        known = len(ticks)
+        return [ticks[-1 - ago] for ago in windows if ago < known]
 
 
 def _follow(
     line: Line, at: int, known: Known, first: str, newest: Span, limits: Thresholds
 ) -> None:
     make_up(line, at, go_on=isinstance(known[0][1][at], tuple))
-    before = line.state
+    state, (sign, slope, _) = line.state, line.guard
     follow(line, windows_of(at, known, line.since - ROUNDED), first, newest, limits)
-    if line.state != before:
+    if line.state != state:
         line.entered = newest.end
     line.at = newest.end
-    line.guard = guard_of(line, limits)
+    guard = line.guard = guard_of(line, limits)
+    if guard[0] != sign or guard[1] != slope:
+        line.guarded_at = newest.end
 
 
 def _places(work: ServiceWork) -> list[Place]:
@@ -219,7 +205,7 @@ def _places(work: ServiceWork) -> list[Place]:
     return found
 
 
-def _last_failure(lines: Sequence[Line | None], counts: _Tick) -> float | None:
+def _last_failure(lines: Sequence[Line | None], counts: Counted) -> float | None:
     """When a request of them failed last; None where not all is well with those that are known,
     and infinity where one is not known.
     """

@@ -68,7 +68,7 @@ _TOO_FEW = frozenset({NO_TRAFFIC, FEW})
 _UNJUDGED = _TOO_FEW | {NOT_KNOWN}
 
 
-Tick = Sequence[Tally | None]
+Counted = Sequence[Tally | None]
 """What one sample counted, by the places of the lines; None where that is not known."""
 
 Margins = list[float]
@@ -76,8 +76,19 @@ Margins = list[float]
 just before. Minus infinity where that is not known; empty of a sample without failures.
 """
 
-Known = Sequence[tuple[float, Tick, Margins]]
-"""Windows that have no second in common, the newest first: when each began, and its counts."""
+
+class Span(NamedTuple):
+    """From when to when a sample counted, seconds since the epoch."""
+
+    begin: float
+    end: float
+
+
+Tick = tuple[Span, Counted, Margins]
+"""One sample."""
+
+Known = Sequence[Tick]
+"""Those whose windows have no second in common, the newest first."""
 
 
 Guard = tuple[float, float, float]
@@ -95,13 +106,6 @@ UNGUARDED: Guard = (0.0, 0.0, inf)
 """Of a line that is followed at every tick."""
 
 
-class Span(NamedTuple):
-    """From when to when a sample counted, seconds since the epoch."""
-
-    begin: float
-    end: float
-
-
 @dataclass(slots=True)
 class Line:
     """What is shown of one line, and since when it was clean.
@@ -113,9 +117,9 @@ class Line:
     `judged_at` is when there were enough requests last, `seen_at` when there were any, and
     `usual_rps` how many they were then. It was looked at until `at`, and had few requests at
     `followed_at` last: between them it had enough. Only errors are known of all windows that end
-    after `alive_at`. `guard` is by what it was when it was followed last. `skipped` is what was
-    counted until the last window that `mesh.standing_still` left out, the last that the line was
-    looked at.
+    after `alive_at`. `guard` is by what it was when it was followed last; margins are by it of
+    windows that ended after `guarded_at`. `skipped` is what was counted until the last window that
+    `mesh.standing_still` left out, the last that the line was looked at.
     """
 
     state: str
@@ -142,6 +146,7 @@ class Line:
     followed_at: float = 0.0
     alive_at: float = 0.0
     guard: Guard = UNGUARDED
+    guarded_at: float = 0.0
     skipped: Known | None = None
     entered: float = 0.0
     """The end of the window since which it shows what it does; 0 where that is all there was."""
@@ -307,8 +312,7 @@ def _note(line: Line, window: Counts, pool: Counts, newest: Span) -> None:
         line.alive_at = end
     fresh = begin >= line.counted_at - 1e-6
     if fresh:
-        faded = 0.5 ** (max(0.0, end - line.counted_at) / HALF_LIFE_S)
-        line.bad, line.requests = line.bad * faded + bad, line.requests * faded + requests
+        line.bad, line.requests = lately(line, requests, bad, end)
         line.counted_at = end
     if bad:
         line.ratio = bad_of(pool) / pool[0]
@@ -325,6 +329,18 @@ def _note(line: Line, window: Counts, pool: Counts, newest: Span) -> None:
         line.dead += requests
 
 
+def lately(line: Line, requests: float, bad: float, now: float) -> tuple[float, float]:
+    """How many failed of how many over the last minutes, with one more window."""
+    faded = 0.5 ** (max(0.0, now - line.counted_at) / HALF_LIFE_S)
+    return line.bad * faded + bad, line.requests * faded + requests
+
+
+def fails_less(bad: float, requests: float, limits: Thresholds) -> bool:
+    """Whether what failed over the last minutes is less than makes a line failing."""
+    less = bad < limits.failing * requests
+    return less and below(bad, requests, limits.failing, Z99)
+
+
 def _is_over(line: Line, windows: Sequence[Counts], now: float, limits: Thresholds) -> bool:
     """Whether what was counted lately excludes that the state still holds.
 
@@ -338,8 +354,7 @@ def _is_over(line: Line, windows: Sequence[Counts], now: float, limits: Threshol
     bound = LEAVE * limits.failing
     if line.clean and below(0, line.clean / patience, bound):
         return True
-    lately = line.bad < limits.failing * line.requests
-    if lately and below(line.bad, line.requests, limits.failing, Z99):
+    if fails_less(line.bad, line.requests, limits):
         return True
     return _fails_less(windows, bound, patience)
 

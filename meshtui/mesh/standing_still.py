@@ -4,16 +4,17 @@ Most windows have seconds in common with one before, and a state is left by few 
 window has to count to end the state is worked out when a line is followed, as its `Guard`. At each
 tick all lines of a service are held against theirs in one loop, at a small part of what pooling
 costs. What the windows change of a line in any case is made up for before it is followed again.
+Windows that have no second in common with one before are counted at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import repeat
 from math import inf
 
-from meshtui.mesh.interval import Z95, above, below
+from meshtui.mesh.interval import Z95, above
 from meshtui.mesh.judging import DEGRADED, ENOUGH, FAILING, OK, ONLY_ERRORS, Counts, counts_of
 from meshtui.mesh.standing import (
     LEAVE,
@@ -23,8 +24,9 @@ from meshtui.mesh.standing import (
     Guard,
     Known,
     Line,
-    Span,
     bad_of,
+    fails_less,
+    lately,
     pooled,
 )
 from meshtui.mesh.thresholds import Thresholds
@@ -40,7 +42,7 @@ MARGIN = 1e-5
 def windows_of(at: int, known: Known, since: float) -> Sequence[Counts]:
     """What each window counted of a line, the newest first, no further back than `since`."""
     found: list[Counts] = []
-    for begin, tick, _ in known:
+    for (begin, _), tick, _ in known:
         count = tick[at]
         if count is None or (begin < since and found):
             break
@@ -52,8 +54,7 @@ def guard_of(line: Line, limits: Thresholds) -> Guard:
     """What the line may count and stay as it is."""
     state, failing = line.state, limits.failing
     if state == FAILING:
-        less = line.bad < failing * line.requests
-        if less and below(line.bad, line.requests, failing, Z99):
+        if fails_less(line.bad, line.requests, limits):
             return UNGUARDED
         return _until_below(LEAVE * failing, line.returns)
     if state == DEGRADED:
@@ -78,14 +79,16 @@ def _until_above(bound: float) -> Guard:
     return -1.0, -bound, Z95 * Z95 * bound * (1 - bound) * (1 - SAFE)
 
 
-def to_follow(lines: Sequence[Line | None], known: Known, newest: Span) -> list[int]:
+def to_follow(lines: Sequence[Line | None], known: Known, limits: Thresholds) -> list[int]:
     """The places of the lines that have to be followed; the others have been looked at, and stay
     as they are.
     """
-    begin, end = newest
-    _, counts, margins = known[0]
-    before = (known[1][2] or repeat(-inf)) if len(known) > 1 else repeat(0.0)
-    oldest, quiet = known[-1][0], begin - POOLED_S
+    (begin, end), counts, margins = known[0]
+    before: Iterable[float] = repeat(0.0)
+    ended = inf
+    if len(known) > 1:
+        before, ended = known[1][2] or repeat(-inf), known[1][0].end
+    oldest, quiet = known[-1][0].begin, begin - POOLED_S
     found: list[int] = []
     for at, (line, count, least) in enumerate(zip(lines, counts, before, strict=False)):
         if count is None:
@@ -96,7 +99,7 @@ def to_follow(lines: Sequence[Line | None], known: Known, newest: Span) -> list[
             continue
         if not isinstance(count, tuple):
             stays = count >= ENOUGH and line.state == OK and line.failed_at < quiet
-        elif count[0] >= ENOUGH and begin < line.counted_at - ROUNDED:
+        elif count[0] >= ENOUGH:
             requests, errors, cut_off, refused = count
             sign, slope, room = line.guard
             bad = errors + cut_off + refused
@@ -104,7 +107,9 @@ def to_follow(lines: Sequence[Line | None], known: Known, newest: Span) -> list[
                 stays = errors >= requests and room <= oldest
             elif 0 < bad < requests:
                 margin = sign * bad - slope * requests
-                if least < 0.0:
+                if line.guarded_at >= ended:
+                    margin = -inf
+                elif least < 0.0:
                     margin += least
                 short = MARGIN - margin
                 stays = short <= 0.0 or short * short <= room * requests
@@ -113,6 +118,8 @@ def to_follow(lines: Sequence[Line | None], known: Known, newest: Span) -> list[
                 if not margins:
                     margins += repeat(-inf, len(lines))
                 margins[at] = margin
+            if stays and begin >= line.counted_at - ROUNDED:
+                stays = _counts(line, requests, bad, end, limits)
             if stays:
                 line.skipped, line.failed_at = known, end
         if stays:
@@ -122,6 +129,20 @@ def to_follow(lines: Sequence[Line | None], known: Known, newest: Span) -> list[
     return found
 
 
+def _counts(line: Line, requests: float, bad: float, now: float, limits: Thresholds) -> bool:
+    """Count a window that has no second in common with what was counted last, unless the line has
+    to be followed by what failed over the last minutes.
+    """
+    sums = lately(line, requests, min(bad, requests), now)
+    if line.state == FAILING and fails_less(*sums, limits):
+        return False
+    line.bad, line.requests = sums
+    line.counted_at = now
+    if line.state == ONLY_ERRORS:
+        line.dead += requests
+    return True
+
+
 def _look_back(line: Line, at: int, known: Known) -> tuple[float, bool]:
     """The margin of the newest window, or of it and those just before where that is less; and
     whether the line stays as it is.
@@ -129,7 +150,7 @@ def _look_back(line: Line, at: int, known: Known) -> tuple[float, bool]:
     sign, slope, room = line.guard
     requests = bad = 0.0
     least, stays, since = inf, True, line.since - ROUNDED
-    for begin, tick, _ in known:
+    for (begin, _), tick, _ in known:
         count = tick[at]
         if count is None or (begin < since and requests):
             break

@@ -64,11 +64,11 @@ class SteadyStates:
         windows = self._disjoint(newest)
         before = self._services
         now = self._services = dict[ServiceKey, ServiceLines]()
-        samples, end = len(self._spans), newest.end
+        samples = len(self._spans)
         for work in works:
             key = work.view.key
             lines = now[key] = before.get(key) or ServiceLines()
-            lines.count(work, samples, end)
+            lines.count(work, samples, newest)
             judged = work.judged or [state_by(one, limits) for one in work.tallies]
             lines.follow(judged, windows, newest, limits)
             lines.show(work)
@@ -80,8 +80,9 @@ class SteadyStates:
         while spans and spans[0].begin < oldest:
             spans.popleft()
         spans.append(newest)
-        found = [(0, newest.begin)]
+        found, begin = [0], newest.begin
         for ago, span in enumerate(reversed(spans)):
-            if ago and span.end <= found[-1][1] + 1e-6:
-                found.append((ago, span.begin))
+            if ago and span.end <= begin + 1e-6:
+                found.append(ago)
+                begin = span.begin
         return found

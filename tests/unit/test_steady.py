@@ -282,7 +282,7 @@ def test_a_single_failure_goes_once_the_ratio_that_it_was_is_excluded() -> None:
     assert states[-1] == OK
 
 
-def followed_all(lines: object, known: Known, newest: object) -> list[int]:
+def followed_all(lines: object, known: Known, limits: object) -> list[int]:
     """In place of `to_follow`: each line is followed at each tick, and none is left as it is."""
     return [at for at, count in enumerate(known[0][1]) if count is not None]
 
@@ -370,6 +370,7 @@ def phases() -> st.SearchStrategy[list[_Phase]]:
 
 
 @example([(9, 0.1, [*[(600, 0.02)] * 6, (600, 0.3), (600, 0.04), (600, 0.04)])], 5.0)
+@example([(12, 0.1, [(60, 1)])], 15.0)
 @given(phases(), st.sampled_from([1.0, 2.0, 5.0, 15.0, 20.0]))
 def test_what_is_skipped_where_something_fails_changes_nothing(
     traffic: list[_Phase], tick_s: float
@@ -438,5 +439,5 @@ def remembered(steady: SteadyStates) -> list[object]:
         for at, line in enumerate(service.lines):
             if line is not None:
                 make_up(line, at)
-            found.append(line and replace(line, guard=UNGUARDED))
+            found.append(line and replace(line, guard=UNGUARDED, guarded_at=0.0))
     return found
