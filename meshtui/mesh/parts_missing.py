@@ -29,6 +29,8 @@ def counted_words(
     seen = any(work.caller is not None and work.caller.requests for work in rows)
     if lost and seen:
         words.append(f"{not_read(lost)}: what {_it(lost)} is missing")
+    if seen and sample.unread:
+        words += _named_elsewhere(rows, services, mesh, sample)
     if words and words[0] and seen and filled & sample.unread:
         words += _of_those_who_answer(rows, services[0], mesh, sample)
     return "; ".join(one for one in words if one)
@@ -36,6 +38,20 @@ def counted_words(
 
 def _it(lost: frozenset[tuple[str, str]]) -> str:
     return "it sends" if len(lost) == 1 else "they send"
+
+
+def _named_elsewhere(
+    rows: Sequence[RowWork], services: Sequence[ServiceKey], mesh: Mesh, sample: Sample
+) -> Iterator[str]:
+    """Callers that were not read, and that those who answer name as another Service's."""
+    known, key = clients_of_all(sample.clients, services), services[0]
+    pods = [work.members[0] for work in rows if work.members]
+    for other in sharing(mesh, key, pods):
+        lost = (sample.clients.get(other.key, frozenset()) & sample.unread) - known
+        if lost and other.key not in services:
+            its = "it" if len(lost) == 1 else "they"
+            counted = f"the pods count all as {other.key.name}'s"
+            yield f"{not_read(lost)}: what {its} may send is missing, as {counted}"
 
 
 def _of_those_who_answer(

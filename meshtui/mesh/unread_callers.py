@@ -34,7 +34,7 @@ def filled_words(services: Sequence[ServiceKey], sample: Sample, retried: bool =
     silent = found - unread - {UNKNOWN_CLIENT}
     whys = [not_read(unread)] if unread else []
     whys += _silent_words(silent, sample) if silent else []
-    whys += ["callers have no proxy"] if UNKNOWN_CLIENT in found else []
+    whys += ["callers have no proxy, or send past it"] if UNKNOWN_CLIENT in found else []
     tries = ", each try of a request" if retried and found - {UNKNOWN_CLIENT} else ""
     words = f"{', '.join(whys)}: counted by {service.name} itself{tries}"
     return f"{words}; {through}" if passed else words

@@ -81,7 +81,7 @@ def without_proxy(mesh: Mesh) -> Iterator[Callable[[], None]]:
 
 WORDS = {
     muted: "productpage-v1 counts no requests (Telemetry default/quiet)",
-    without_proxy: "callers have no proxy",
+    without_proxy: "callers have no proxy, or send past it",
 }
 
 

@@ -142,6 +142,28 @@ async def test_pods_of_two_services_count_for_one_and_that_is_no_evidence_for_th
     assert first.counted_because == words
 
 
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("", "batch was not read: what it may send is missing, as the pods count all as reviews's"),
+        ("9090", ""),
+    ],
+)
+async def test_a_caller_that_pods_name_as_anothers_is_said_to_be_missing(
+    target: str, told: str
+) -> None:
+    """Its proxy was never read: nobody knows of which of the two Services it asks."""
+    made = bench(page(), pod("batch", workload="batch"), reviews())
+    shared_with(made, "reviews-primary", target)
+    for at in (0, 10):
+        sent = stats(at).replace("reviews", "reviews-primary")
+        came = inbound(4 * at, "batch") + inbound(at)
+        sample = await made.tick(at, page=sent, batch=REFUSED, **{"reviews-v1": came})
+    _, other = service_views(made.mesh, sample)
+    assert other.caller is not None and other.caller.requests > 0
+    assert other.counted_because == told
+
+
 async def test_where_nothing_came_to_any_of_the_two_that_is_evidence() -> None:
     made = bench(page(), reviews())
     shared_with(made, "reviews-primary")

@@ -17,6 +17,7 @@ from meshtui.mesh.view import ServiceView
 from tests.unit.test_absence import bench, inbound, page, reviews, seen
 from tests.unit.test_metrics_sidecars import Bench, pod, stats
 
+NAMELESS = "callers have no proxy, or send past it: counted by reviews itself"
 UNNAMED = 'source_workload="unknown",source_workload_namespace="unknown"'
 
 
@@ -112,7 +113,7 @@ async def test_a_caller_without_a_proxy_is_counted_by_its_callee() -> None:
     counted = {"page": INTO_PAGE, "reviews-v1": plain(0)}
     view = await after(made, counted, counted | {"reviews-v1": plain(40)})
     assert requests_of(view) == (40, 40)
-    assert view.counted_because == "callers have no proxy: counted by reviews itself"
+    assert view.counted_because == NAMELESS
 
 
 async def test_beside_a_caller_that_counts_only_the_others_are_filled_in() -> None:
@@ -123,7 +124,7 @@ async def test_beside_a_caller_that_counts_only_the_others_are_filled_in() -> No
         {"page": own_side(60), "reviews-v1": inbound(60) + plain(40)},
     )
     assert requests_of(view) == (100, 100)
-    assert view.counted_because == "callers have no proxy: counted by reviews itself"
+    assert view.counted_because == NAMELESS
 
 
 async def test_where_a_caller_that_counts_has_no_name_at_its_callee_nobody_fills_in() -> None:

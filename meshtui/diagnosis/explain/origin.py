@@ -192,7 +192,7 @@ def _why_hidden(scope: VersionScope) -> str:
         retries = route.rule.retries
         if retries is not None and retries.attempts != 0:
             return f"{titled(route)} tries again {retries}, and callers see the last try only"
-    return "tries that are repeated, a mirror's copies, or callers without a proxy"
+    return "tries that are repeated, a mirror's copies, or callers without a proxy or past it"
 
 
 def _server_unknown(scope: VersionScope) -> str:

@@ -151,7 +151,7 @@ def _idle(scope: VersionScope) -> str:
     if server is not None and server.requests > 0 and not scope.nowhere:
         mirrors = copies(scope)
         mirror = f" (mirror {percents(mirrors)})" if mirrors else ""
-        who = mirror or " (callers without a proxy, or whose proxies can't be read)"
+        who = mirror or " (callers without a proxy or past it, or whose proxies can't be read)"
         return f"no caller reports any, yet {scope.name} itself counts {rate(server.rps)}{who}"
     window = f" in the last {scope.window_s:.0f}s" if scope.window_s else ""
     weight = "; its weight is 0" if row is not None and row.percent == 0 else ""
