@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshtui.ui.actions.action import ANYWHERE, CHANGE, IN_JOURNAL, IN_TABLE, OF_A_ROW, Action
+from meshtui.ui.actions.action import ANYWHERE, CHANGE, IN_JOURNAL, OF_A_ROW, Action
 
 DIGITS = tuple("0123456789")
 
@@ -30,12 +30,12 @@ CHANGES: tuple[Action, ...] = (
     Action(
         "digit", DIGITS, "0-9", "percent",
         "Type the weight of the selected version; Backspace takes a digit back.",
-        CHANGE, True, IN_TABLE, "version", 8, False,
+        CHANGE, True, OF_A_ROW, "version", 8, False,
     ),
     Action(
         "backspace", ("backspace",), "Backspace", "take back",
         "Take the last typed digit back.",
-        CHANGE, True, IN_TABLE, "draft", 0, False,
+        CHANGE, True, OF_A_ROW, "draft", 0, False,
     ),
     Action(
         "next_step", ("n",), "n", "next step",
