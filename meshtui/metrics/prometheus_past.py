@@ -99,7 +99,9 @@ class PrometheusPast:
             durations = await self._ask(queries.durations(*what), over)
             denied = QueryResult([])
             if may_be_refused(requests):
-                denied = await self._ask(denied_query(window, self._scope), over)
+                flagged = queries.flagged(service, window, rhythm.oldest_s, self._scope)
+                both = f"{denied_query(window, self._scope)} or {flagged}"
+                denied = await self._ask(both, over)
             asked = requests, durations, denied, service, named, counting
             reading = partial(courses_of, *asked, over.step_s, window_s, skew)
             courses = await self._read(reading)
@@ -211,6 +213,7 @@ def _counted(
                 version.requests[at] = version.requests.get(at, 0.0) + value
                 if bad:
                     version.errors[at] = version.errors.get(at, 0.0) + value
+                    refusals.told(traffic, at, value)
                 else:
                     refusals.note(traffic, at, value, version.errors)
     refusals.add()

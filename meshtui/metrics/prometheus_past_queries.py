@@ -15,11 +15,15 @@ from collections.abc import Iterable, Mapping
 from meshtui.dataclass import dataclass
 from meshtui.mesh.model import ServiceKey
 from meshtui.metrics.hops import Workloads
-from meshtui.metrics.prometheus_queries import REQUEST_LABELS, lacked, once
+from meshtui.metrics.prometheus_queries import REQUEST_LABELS, WHAT, lacked, once
 from meshtui.metrics.scope import ALL, Scope
 from meshtui.metrics.traffic import BUCKETS, DESTINATION, REQUESTS, SOURCE, WAYPOINT
 
 _VERSION = ("destination_version", "destination_canonical_revision", "destination_workload")
+
+FLAGGED = "flagged"
+_BY_FLAG = {"RL": "429", "UAEX": "403|401"}
+"""What a filter that sets a flag refuses with, as far as programs answer so, too."""
 
 _NOT_KNOWN = "unknown|-|"
 
@@ -78,6 +82,28 @@ def requests(
     )
     counters = (scope.mesh(REQUESTS, *kind, *of) for kind in counting.kinds)
     return _each(REQUEST_LABELS, counters, window, oldest_s)
+
+
+def flagged(service: ServiceKey, window: str, oldest_s: float, scope: Scope = ALL) -> str:
+    """What the pods' own proxies refused with a flag. Who called knows the code alone."""
+    of = (
+        f"destination_service_name={_quoted(service.name)}",
+        f"destination_service_namespace={_quoted(service.namespace)}",
+    )
+    served = f"reporter=~{_quoted(f'{DESTINATION}|{WAYPOINT}')}"
+    counters = (
+        scope.mesh(
+            REQUESTS,
+            served,
+            *of,
+            f"response_code=~{_quoted(codes)}",
+            f"response_flags=~{_quoted(f'(.*,)?{flag}(,.*)?')}",
+        )
+        for flag, codes in _BY_FLAG.items()
+    )
+    by = ("destination_workload", "destination_workload_namespace", "response_code")
+    found = _each(by, counters, window, oldest_s)
+    return f'label_replace({found}, "{WHAT}", "{FLAGGED}", "", "")'
 
 
 def durations(

@@ -1,4 +1,5 @@
-"""Which 403s and 401s of a service's past proxies gave: their filters count by workload."""
+"""Which 403s, 401s and 429s of a service's past proxies gave: their filters count by workload, or
+set a flag that callers do not see."""
 
 from __future__ import annotations
 
@@ -7,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from meshtui.metrics import prometheus_queries as queries
+from meshtui.metrics.prometheus_past_queries import FLAGGED
 from meshtui.metrics.prometheus_result import QueryResult
-from meshtui.metrics.traffic import Traffic
+from meshtui.metrics.traffic import SOURCE, Traffic
 
-CODES = ("403", "401")
+CODES = ("403", "401", "429")
 
+_SPACE, _NAME = "destination_workload_namespace", "destination_workload"
 _AT_EDGE = ("", "")
 _KINDS = {
     queries.DENIED: ("403", False),
@@ -43,6 +46,16 @@ def _metrics(answer: QueryResult) -> Iterator[Mapping[str, str]]:
     return (labels for labels, _ in answer.series())
 
 
+def _place_of(labels: Mapping[str, str]) -> _Place:
+    """Of which answers a series counts the refused ones; without a code of none."""
+    what = labels.get(queries.WHAT, "")
+    if what == FLAGGED:
+        space, name = labels.get(_SPACE, ""), labels.get(_NAME, "")
+        return (space, name), labels.get("response_code", "")
+    code, edge = _KINDS.get(what, ("", False))
+    return (_AT_EDGE if edge else queries.workload_of(labels)), code
+
+
 @dataclass(slots=True)
 class _Answers:
     """Of one place at one time, and to whose errors its part of them is added."""
@@ -58,8 +71,8 @@ class Refusals:
         self._denied: dict[tuple[_Place, int], float] = {}
         self._answers: dict[tuple[_Place, int], _Answers] = {}
         for labels, values in denied.series():
-            code, edge = _KINDS.get(labels.get(queries.WHAT, ""), ("", False))
-            place = (_AT_EDGE if edge else queries.workload_of(labels), code)
+            place = _place_of(labels)
+            code = place[1]
             for time, value in values:
                 if code and 0 < value < math.inf:
                     at = (place, round(time))
@@ -76,6 +89,13 @@ class Refusals:
         found = self._answers.setdefault(((workload, traffic.code), at), _Answers())
         found.number += value
         found.parts.append((errors, value))
+
+    def told(self, traffic: Traffic, at: int, value: float) -> None:
+        """Refused with a flag, in a counter of who answered: these are in nobody else's answers."""
+        target = traffic.target
+        place = ((target.namespace, target.workload), traffic.code), at
+        if traffic.reporter != SOURCE and traffic.answered.refused and place in self._denied:
+            self._denied[place] = max(0.0, self._denied[place] - value)
 
     def add(self) -> None:
         """To the errors the part that was denied: nobody counts which of them."""

@@ -354,6 +354,12 @@ def denials(what: str, values: dict[int, float | str], workload: str = "reviews-
     return series(known, what=what, workload=f"default/{workload}")
 
 
+def flagged(code: str, values: dict[int, float | str], workload: str = "reviews-v1") -> Row:
+    at = {"destination_workload": workload, "destination_workload_namespace": "default"}
+    known = {T + second: value for second, value in values.items()}
+    return series(known, what=queries.FLAGGED, response_code=code, **at)
+
+
 LOST = {"version": "unknown", "workload": "unknown"}
 REFUSED: dict[str, tuple[dict[str, str], list[Row], float]] = {
     "all by RBAC": ({"response_code": "403"}, [denials(asked.DENIED, {0: 30})], 0.5),
@@ -365,6 +371,22 @@ REFUSED: dict[str, tuple[dict[str, str], list[Row], float]] = {
     "tokens are no 403": ({"response_code": "403"}, [denials(asked.TOKENS, {0: 30})], 0.0),
     "a rate limit": ({"response_code": "429", "response_flags": "RL"}, [], 0.5),
     "an external service": ({"response_code": "403", "response_flags": "UAEX"}, [], 0.5),
+    "a rate limit of the pod's own proxy": (
+        {"response_code": "429"},
+        [flagged("429", {0: 15})],
+        0.25,
+    ),
+    "an external service asked by it": (
+        {"response_code": "403"},
+        [flagged("403", {0: 10}), denials(asked.DENIED, {0: 5})],
+        0.25,
+    ),
+    "another workload's rate limit": (
+        {"response_code": "429"},
+        [flagged("429", {0: 15}, "x")],
+        0.0,
+    ),
+    "the program's own 429": ({"response_code": "429"}, [], 0.0),
     "cut off": ({"response_flags": "UPE"}, [], 0.5),
 }
 
@@ -378,6 +400,42 @@ def test_what_proxies_refused_is_no_good_in_the_past_either(case: str) -> None:
         row["metric"].update(at)
     (moment,) = read(rows, denied=denied)["v1"]
     assert moment.error_ratio == pytest.approx(ratio)
+
+
+def test_what_who_answered_counts_with_its_flag_is_not_taken_from_others() -> None:
+    """Of a caller that counts nothing the flag is known; it is none of the callers' answers."""
+    at = {"destination_workload": "reviews-v1", "destination_workload_namespace": "default"}
+    theirs = {"reporter": "destination", "source_workload": "unknown", "response_flags": "RL"}
+    rows = [
+        counted({0: 60}),
+        counted({0: 20}, response_code="429"),
+        counted({0: 20}, response_code="429", **theirs),
+    ]
+    for row in rows:
+        row["metric"].update(at)
+    silent = Counting("source", ("unknown",))
+    (moment,) = read(rows, denied=[flagged("429", {0: 25})], counting=silent)["v1"]
+    assert moment.error_ratio == pytest.approx((20 + 5) / 100)
+
+
+def test_prometheus_itself_counts_what_was_refused_with_a_flag(tmp_path: Path) -> None:
+    require("promtool")
+    of = OK.replace('reporter="source"', 'reporter="destination",destination_workload="reviews-v1"')
+    known = {
+        of.replace(
+            'response_code="200"', f'response_code="{code}",response_flags="{flags}"'
+        ): growth
+        for code, flags, growth in (
+            ("429", "RL", "0+15x40"),
+            ("403", "DC,UAEX", "0+30x40"),
+            ("403", "-", "0+45x40"),
+            ("429", "-", "0+45x40"),
+            ("503", "UAEX", "0+45x40"),
+        )
+    }
+    found = evaluate(queries.flagged(REVIEWS, "60000ms", 60.0), known, "5m", tmp_path)
+    assert sorted(found.values()) == [60.0, 120.0]
+    assert all('what="flagged"' in labels for labels in found)
 
 
 def test_what_a_gateway_denied_reached_no_pod() -> None:
@@ -416,7 +474,7 @@ def test_prometheus_itself_counts_both_kinds_of_callers(tmp_path: Path) -> None:
     assert sorted(evaluate(query, known, "5m", tmp_path).values()) == [60.0, 120.0]
 
 
-@pytest.mark.parametrize("code", ["403", "401", "503"])
+@pytest.mark.parametrize("code", ["403", "401", "429", "503"])
 async def test_the_filters_are_asked_where_they_may_have_answered(
     fake: Fake, source: PrometheusSource, code: str
 ) -> None:
@@ -430,5 +488,5 @@ async def test_the_filters_are_asked_where_they_may_have_answered(
     past = await past_of(source)
     assert ("past_beside" in fake.kinds) == (code != "503")
     assert past.unsure == (code == "401")
-    ratio = {"403": 0.5, "401": 0.0, "503": 1.0}[code]
+    ratio = {"403": 0.5, "401": 0.0, "429": 0.0, "503": 1.0}[code]
     assert [moment.error_ratio for moment in past.courses["v1"]] == [ratio]
