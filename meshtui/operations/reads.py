@@ -111,7 +111,9 @@ class Reads:
         from meshtui.operations.look.analyze import limits_of, with_refused
         from meshtui.operations.look.proxy_sync import read_refusing
 
-        limited, mesh = limits_of(self._limits.entries()), self._mesh
+        mesh = self._mesh
+        open_limits = (limit for found in self._limits.guarded() for limit in found.limits)
+        limited = limits_of(open_limits, mesh)
         found, refused = await asyncio.gather(
             asyncio.to_thread(analyze, mesh, limited=limited),
             self._refusals.read(mesh),

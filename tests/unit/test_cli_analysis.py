@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from meshtui.changes.change import SetFault
+from meshtui.changes.build import build_change
+from meshtui.changes.change import SetFault, SetMirror, Target
 from meshtui.cli import connect as opening
 from meshtui.cli.main import main
 from meshtui.diagnosis.refused_config import RefusedConfig, RefusedConfigs
@@ -21,7 +22,7 @@ from meshtui.errors import Unreachable
 from meshtui.journal import Journal
 from meshtui.mesh.model import Mesh
 from meshtui.operations.look import refused_config
-from meshtui.operations.look.analyze import findings, limits_of
+from meshtui.operations.look.analyze import findings
 from tests.unit.objects import reviews, route
 
 BROKEN = reviews({"route": [route("v9")]})
@@ -165,19 +166,49 @@ def test_a_cluster_that_cannot_be_read(
 FAULT = {"abort": {"httpStatus": 503, "percentage": {"value": 10}}}
 
 
-@pytest.mark.parametrize("header", [None, ("end-user", "jason")])
-def test_a_fault_that_the_journal_will_end(tmp_path: Path, header: tuple[str, str] | None) -> None:
-    from meshtui.changes.build import build_change
-    from meshtui.changes.change import Target
+HEADER = ("end-user", "jason")
 
-    mesh = reviews({"route": [route("v1")]})
-    request = SetFault(abort_http=503, abort_percent=10, header=header, expires_s=900)
-    change = build_change(mesh, request, Target(mesh.services[1].key))
+
+def made(mesh: Mesh, journal: Journal, *requests: SetFault | SetMirror) -> Mesh:
+    """The mesh after these changes, which the journal knows."""
+    for request in requests:
+        change = build_change(mesh, request, Target(mesh.services[1].key))
+        journal.settle(journal.begin(change, "test"), "written")
+        mesh = reviews(*change.spec_after["http"])
+    return mesh
+
+
+def endless(mesh: Mesh, journal: Journal | None) -> list[str]:
+    return [found.code for found in findings(mesh, journal) if found.code.startswith("endless")]
+
+
+@pytest.mark.parametrize("header", [None, HEADER])
+def test_a_fault_that_the_journal_will_end(tmp_path: Path, header: tuple[str, str] | None) -> None:
     journal = Journal(tmp_path / "journal.db")
-    assert limits_of(journal.limited()) == frozenset()
-    after = reviews(*change.spec_after["http"])
-    assert [found.code for found in findings(after, journal)] == ["endless-fault"]
-    identity = journal.begin(change, "test")
-    journal.settle(identity, "written")
-    assert findings(after, journal) == ()
+    fault = SetFault(abort_http=503, abort_percent=10, header=header, expires_s=900)
+    after = made(reviews({"route": [route("v1")]}), journal, fault)
+    assert endless(after, None) == ["endless-fault"]
+    assert endless(after, journal) == []
+    journal.close()
+
+
+@pytest.mark.parametrize(
+    ("mirror_s", "fault_s", "left"),
+    [
+        (7200.0, 900.0, []),
+        (None, 900.0, ["endless-mirror"]),
+        (7200.0, None, ["endless-fault", "endless-mirror"]),
+    ],
+)
+def test_limits_hold_where_another_rule_moved_theirs(
+    tmp_path: Path, mirror_s: float | None, fault_s: float | None, left: list[str]
+) -> None:
+    """A fault for one header stands in a rule of its own before the others, with their mirror; it
+    ends with that rule."""
+    journal = Journal(tmp_path / "journal.db")
+    mirror = SetMirror(to="v2", expires_s=mirror_s)
+    fault = SetFault(abort_http=503, header=HEADER, expires_s=fault_s)
+    after = made(reviews({"route": [route("v1")]}), journal, mirror, fault)
+    assert len(after.virtual_services[0].rules) == 2
+    assert sorted(endless(after, journal)) == left
     journal.close()

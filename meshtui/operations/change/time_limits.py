@@ -70,9 +70,6 @@ class Limits:
             return self._now()
         return self._session.journal.now if self._session.journal else 0.0
 
-    def entries(self) -> tuple[Entry, ...]:
-        return tuple(guarded.entry for guarded in self.guarded())
-
     def guarded(self) -> tuple[Guarded, ...]:
         """What has a time limit that nothing has closed yet, the next to end first."""
         self._trouble = ""

@@ -6,26 +6,28 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from meshtui.changes.assemble import spec_of
+from meshtui.changes.effects import TARGETED, find_effect
 from meshtui.diagnosis.analysis import Finding, Limit, analyze
 from meshtui.diagnosis.analysis.unread import unchecked
 from meshtui.diagnosis.refused_config import RefusedConfigs, findings_of
 from meshtui.errors import JournalError
 from meshtui.mesh import read
 from meshtui.mesh.model import Mesh
+from meshtui.operations.change.written_objects import object_of
 
 if TYPE_CHECKING:
-    from meshtui.journal import Entry, Journal
-
-KINDS = ("fault", "mirror")
+    from meshtui.journal import Journal
+    from meshtui.journal.limits import Limit as Guarded
 
 
 def findings(mesh: Mesh, journal: Journal | None, *, hints: bool = False) -> tuple[Finding, ...]:
     """All findings. A journal that cannot be read knows no limits."""
     try:
-        entries = journal.limited() if journal is not None else ()
+        limits = journal.time_limits.all() if journal is not None else ()
     except JournalError:
-        entries = ()
-    return analyze(mesh, limited=limits_of(entries), hints=hints)
+        limits = ()
+    return analyze(mesh, limited=limits_of(limits, mesh), hints=hints)
 
 
 class Analysis(NamedTuple):
@@ -57,26 +59,24 @@ def is_limitable(mesh: Mesh) -> bool:
     )
 
 
-def limits_of(entries: Iterable[Entry]) -> frozenset[Limit]:
-    """The faults and mirrors that `entries`, changes with a time limit, will take back."""
-    return frozenset(
-        Limit(entry.verb, entry.target.namespace, entry.target.name, title)
-        for entry in entries
-        if entry.verb in KINDS
-        for title in _touched(entry)
-    )
+def limits_of(limits: Iterable[Guarded], mesh: Mesh) -> frozenset[Limit]:
+    """The faults and mirrors that end by themselves, where their rules stand in this mesh: a rule
+    that was put before another one moves that one on."""
+    return frozenset(found for limit in limits for found in _places(limit, mesh))
 
 
-def _touched(entry: Entry) -> Iterator[str]:
-    """The rules the change wrote to. A fault for one header stands in a rule of its own."""
-    if entry.rule is not None:
-        yield str(entry.rule)
-    rules = read.items(entry.spec_after, "http")
-    for operation in entry.patch:
-        parts = str(operation.get("path", "")).split("/")
-        if parts[1:3] == ["spec", "http"] and len(parts) > 3 and parts[3].isdigit():
-            index = int(parts[3])
-            yield _title(rules[index] if index < len(rules) else None, index)
+def _places(limit: Guarded, mesh: Mesh) -> Iterator[Limit]:
+    ref, item = limit.target, object_of(mesh, limit.target)
+    if item is None or item.ref.uid != ref.uid:
+        return
+    spec = spec_of(item.raw)
+    for placed in find_effect(limit.effect, spec, ref.namespace):
+        rules = read.items(spec, placed.protocol)
+        title = _title(rules[placed.index], placed.index)
+        kind = "mirror" if limit.effect.kind == "mirror" else "fault"
+        yield Limit(kind, ref.namespace, ref.name, title)
+        if kind == "fault" and title.startswith(TARGETED):
+            yield Limit("mirror", ref.namespace, ref.name, title)
 
 
 def _title(rule: Any, index: int) -> str:
