@@ -41,6 +41,7 @@ HERE = Path(__file__).parents[2]
 PROBE = Path(__file__).with_name("screen_probe.py")
 DOWN, UP, PAGE_DOWN, PAGE_UP = b"j", b"k", b"\x1b[6~", b"\x1b[5~"
 KEYS = (*[DOWN] * 6, PAGE_DOWN, *[DOWN] * 4, PAGE_UP, UP, UP, PAGE_DOWN, DOWN, UP)
+OPPOSITE = {DOWN: UP, UP: DOWN, PAGE_DOWN: PAGE_UP, PAGE_UP: PAGE_DOWN}
 PAUSE_S, EVENT_S = 0.12, 0.4
 START_S = 120.0
 STALL_S = 0.030
@@ -157,6 +158,12 @@ class Screen:
         shown = self.wait("moved", pressed, 10.0)
         return None if shown is None else 1000 * (shown - pressed)
 
+    def possible(self, key: bytes) -> bytes:
+        """The key, or where the cursor cannot move that way its opposite."""
+        edge = [{"edge": ""}, *self.seen("edge")][-1]["edge"]
+        stuck = {"top": (UP, PAGE_UP), "end": (DOWN, PAGE_DOWN)}.get(edge, ())
+        return OPPOSITE[key] if key in stuck else key
+
     def cpu_s(self) -> float:
         if self.process.poll() is not None:
             raise SystemExit(f"the screen has ended: {self.last[-2000:]!r}")
@@ -175,7 +182,7 @@ def phase(screen: Screen, name: str, kubeconfig: Path, seconds: float) -> Phase:
         threading.Thread(target=_change, args=(name, kubeconfig, done), daemon=True).start()
     number = 0
     while time.monotonic() - began < seconds:
-        took = screen.press(KEYS[number % len(KEYS)])
+        took = screen.press(screen.possible(KEYS[number % len(KEYS)]))
         number += 1
         if took is not None:
             found.keys.append(took)

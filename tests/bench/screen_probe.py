@@ -1,8 +1,9 @@
 """The screen of any build, with a probe in it: `python screen_probe.py ROOT FD [ARGUMENTS]`.
 
 Writes one JSON document a line to the descriptor FD: `rows` when the table has rows, `pods` when
-pods of them are known, `moved` when the cursor's new place was written to the terminal, and `lag`
-for each time the event loop came back late. Times are CLOCK_MONOTONIC, which other processes share.
+pods of them are known, `moved` when the cursor's new place was written to the terminal, `edge` when
+it stands at the top or the end of the table or does no more, and `lag` for each time the event loop
+came back late. Times are CLOCK_MONOTONIC, which other processes share.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Probe:
         self.table: Any = None
         self.place: Any = None
         self.rows = self.pods = False
+        self.edge = ""
         self.beat = time.monotonic()
         self.loop_thread = 0
         self.stacks: dict[str, int] = {}
@@ -75,8 +77,16 @@ class Probe:
         if place != self.place:
             self.place = place
             say("moved")
+        self._note_edge(table)
         if not self.pods and place is not None:
             self._note_rows(table)
+
+    def _note_edge(self, table: Any) -> None:
+        """The cursor's row moves with what it is sorted by, at times to the very top or end."""
+        edge = {0: "top", len(table.entries) - 1: "end"}.get(table.cursor, "")
+        if edge != self.edge:
+            self.edge = edge
+            say("edge", edge=edge)
 
     def _note_rows(self, table: Any) -> None:
         if not self.rows:
