@@ -11,6 +11,7 @@ from meshtui.diagnosis.explain.pods import parts_of_policy
 from meshtui.diagnosis.explain.policy import Part, limits
 from meshtui.diagnosis.explain.scope import VersionScope, listed, routes_of, titled
 from meshtui.diagnosis.explain.steps import Step, Steps
+from meshtui.mesh.judging import SLOW
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.view import DELAYED
 
@@ -25,6 +26,9 @@ BUCKETS = 2.5
 
 NEARLY = 0.8
 """Part of the requests of a quantile that must have been delayed to explain it; more is chance."""
+
+MOST = 3
+"""Slow versions that are named."""
 
 NEVER_MANY = 2
 """Connections that few requests fill, however fast the answers are."""
@@ -53,6 +57,28 @@ def waiting(scope: VersionScope) -> tuple[str, Steps]:
             reason, steps = _reason(scope, server)
             return f"{head}: {reason}.", steps
     return "", ()
+
+
+def spent(scope: VersionScope) -> str:
+    """Where a slow version's time goes, where it is not on the way to it: in what it calls, or in
+    itself."""
+    server = scope.server
+    if scope.row is None or scope.row.state != SLOW or server is None or server.p50_ms is None:
+        return ""
+    behind = [
+        f"{view.key.name} {row.label} ({_times(row.caller)})"
+        for view in scope.below
+        for row in view.versions
+        if row.state == SLOW and row.caller is not None
+    ]
+    if behind:
+        return f"It calls what is slow: {listed(behind, MOST)}. Look there first."
+    return f"Its own proxy counts times like these ({_times(server)}): it takes that long itself."
+
+
+def _times(signals: Signals) -> str:
+    named = (("p50", signals.p50_ms), ("p95", signals.p95_ms))
+    return ", ".join(f"{name} {milliseconds(ms)}" for name, ms in named if ms is not None)
 
 
 def _delayed(scope: VersionScope, caller: Signals, part: float, longer_ms: float) -> bool:

@@ -9,7 +9,7 @@ from meshtui.dataclass import dataclass
 from meshtui.diagnosis.explain.copies import copies, percents
 from meshtui.diagnosis.explain.edge import AT_GATEWAY, edge, is_gateway
 from meshtui.diagnosis.explain.hidden import hidden_hosts
-from meshtui.diagnosis.explain.latency import waiting
+from meshtui.diagnosis.explain.latency import spent, waiting
 from meshtui.diagnosis.explain.logged import refused_sentences, turned_away
 from meshtui.diagnosis.explain.number_text import percent, rate
 from meshtui.diagnosis.explain.origin import by_flags, most, sides
@@ -220,7 +220,7 @@ def sentences(scope: VersionScope) -> tuple[Said, ...]:
     parts = [part for part in parts_of(scope) if part.row is not scope.row]
     if scope.row is not None or len(parts) < 2:
         odd = [part for part in parts if part.nowhere and scope.row is not None]
-        found = [_sentence(one) for one in (scope, *odd)]
+        found = [_sentence(one) for one in (*_only(scope, parts), scope, *odd)]
     else:
         parts.sort(key=lambda part: (_on_purpose(part), SEVERITY[state_of(part)]))
         bad = [part for part in parts if _worth_a_sentence(part)]
@@ -238,6 +238,15 @@ def sentences(scope: VersionScope) -> tuple[Said, ...]:
     texts = filter(None, (*first.lines, *beside, *hidden, below(scope), *_unread(scope)))
     steps = (*first.next, *(AT_GATEWAY if door else ()))
     return (replace(first, lines=tuple(texts), next=steps), *found[1:])
+
+
+def _only(scope: VersionScope, parts: Iterable[VersionScope]) -> list[VersionScope]:
+    """The service's only version, where it stands worse than what callers see: its pods fail, or
+    it is slower than it used to be."""
+    if scope.row is not None:
+        return []
+    own = SEVERITY[state_of(scope)]
+    return [one for one in parts if _worth_a_sentence(one) and SEVERITY[state_of(one)] < own]
 
 
 def _gateways(scope: VersionScope) -> tuple[str, ...]:
@@ -267,7 +276,7 @@ def _worth_a_sentence(part: VersionScope) -> bool:
 
 def _sentence(scope: VersionScope) -> Said:
     text, steps = waiting(scope)
-    texts = filter(None, (sides(scope), text))
+    texts = filter(None, (sides(scope), text or spent(scope)))
     return Said(state_of(scope), headline(scope), tuple(texts), steps)
 
 

@@ -8,7 +8,7 @@ from meshtui.diagnosis.explain import Explanation, explanations
 from meshtui.diagnosis.explain.scope import VersionScope, parts_of
 from meshtui.diagnosis.explain.steps import Step, Steps, steps_text
 from meshtui.diagnosis.explain.triage import Said, sentences, state_of
-from meshtui.mesh.judging import NO_TRAFFIC, NOT_KNOWN, ONLY_ERRORS
+from meshtui.mesh.judging import FEW, NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
 from meshtui.ui.panes.signalstable import breakdown_lines, explanation_head, numbers_lines
 from meshtui.ui.table.cells import SIGNS, STALE_SIGN
 from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped
@@ -54,7 +54,8 @@ def _as_last_seen(line: Line) -> Line:
 
 def _body(scope: VersionScope, width: int, told: NextLines) -> list[Line]:
     lines: list[Line] = []
-    for said in sentences(scope):
+    said_of = sentences(scope)
+    for said in said_of:
         lines += _sentence(said, told, width)
     parts = parts_of(scope)
     shown = [scope] if scope.row is not None or len(parts) < 2 else [scope, *parts]
@@ -70,7 +71,8 @@ def _body(scope: VersionScope, width: int, told: NextLines) -> list[Line]:
     labelled = len(parts) > 1
     for one in found:
         lines += [BLANK, *_explained(one, told, labelled, width)]
-    if not found and state_of(scope) not in (NOT_KNOWN, NO_TRAFFIC):
+    sound = all(said.state in (OK, FEW, NO_TRAFFIC) for said in said_of)
+    if not found and sound and state_of(scope) != NO_TRAFFIC:
         lines += [BLANK, (Span("● ", "ok"), Span("no errors and no flags: nothing to explain"))]
     return lines
 
