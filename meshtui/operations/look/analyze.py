@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from meshtui.changes.assemble import spec_of
-from meshtui.changes.effects import TARGETED, find_effect
 from meshtui.diagnosis.analysis import Finding, Limit, analyze
 from meshtui.diagnosis.analysis.unread import unchecked
 from meshtui.diagnosis.refused_config import RefusedConfigs, findings_of
 from meshtui.errors import JournalError
-from meshtui.mesh import read
 from meshtui.mesh.model import Mesh
-from meshtui.operations.change.written_objects import object_of
 
 if TYPE_CHECKING:
     from meshtui.journal import Journal
@@ -27,7 +23,15 @@ def findings(mesh: Mesh, journal: Journal | None, *, hints: bool = False) -> tup
         limits = journal.time_limits.all() if journal is not None else ()
     except JournalError:
         limits = ()
-    return analyze(mesh, limited=limits_of(limits, mesh), hints=hints)
+    return analyze(mesh, limited=limits_of(limits, mesh) if limits else frozenset(), hints=hints)
+
+
+def limits_of(limits: Iterable[Guarded], mesh: Mesh) -> frozenset[Limit]:
+    """The faults and mirrors that end by themselves. Where there are any, it takes to know them
+    what is needed to change them."""
+    from meshtui.operations.change.limited_rules import places
+
+    return frozenset(found for limit in limits for found in places(limit, mesh))
 
 
 class Analysis(NamedTuple):
@@ -57,30 +61,6 @@ def is_limitable(mesh: Mesh) -> bool:
         for service in mesh.virtual_services
         for rule in service.rules
     )
-
-
-def limits_of(limits: Iterable[Guarded], mesh: Mesh) -> frozenset[Limit]:
-    """The faults and mirrors that end by themselves, where their rules stand in this mesh: a rule
-    that was put before another one moves that one on."""
-    return frozenset(found for limit in limits for found in _places(limit, mesh))
-
-
-def _places(limit: Guarded, mesh: Mesh) -> Iterator[Limit]:
-    ref, item = limit.target, object_of(mesh, limit.target)
-    if item is None or item.ref.uid != ref.uid:
-        return
-    spec = spec_of(item.raw)
-    for placed in find_effect(limit.effect, spec, ref.namespace):
-        rules = read.items(spec, placed.protocol)
-        title = _title(rules[placed.index], placed.index)
-        kind = "mirror" if limit.effect.kind == "mirror" else "fault"
-        yield Limit(kind, ref.namespace, ref.name, title)
-        if kind == "fault" and title.startswith(TARGETED):
-            yield Limit("mirror", ref.namespace, ref.name, title)
-
-
-def _title(rule: Any, index: int) -> str:
-    return read.text(rule, "name") or f"http[{index}]"
 
 
 def findings_json(found: Iterable[Finding], unchecked: Iterable[str] = ()) -> dict[str, Any]:
