@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from meshtui.cli import output
 from meshtui.errors import Exit, MeshtuiError
+from meshtui.paths import kubeconfig_paths
 
 if TYPE_CHECKING:
     from meshtui.lab.process import RunningLab
+
+STATE = "state"
+"""In the directory of a demo: what outlives a session elsewhere; here it goes with the demo."""
 
 ENDING_S = 3.0
 """How long a demo waits for the canaries that were started in it: their cluster ends with it."""
@@ -88,17 +92,33 @@ def _started(scenario: str) -> Iterator[RunningLab]:
         yield lab
 
 
+def share_state(arguments: argparse.Namespace) -> None:
+    """A command on the cluster of a demo has the demo's journal: what one of them changes is no
+    stranger's to the other, and can be taken back from either."""
+    folder = kubeconfig_paths(getattr(arguments, "kubeconfig", None))[0].parent
+    if not (folder / STATE).is_dir():
+        return
+    from meshtui.lab import rundir
+    from meshtui.lab.errors import LabError
+
+    with suppress(LabError, OSError):
+        if rundir.is_own_home(folder):
+            os.environ["XDG_STATE_HOME"] = str(folder / STATE)
+
+
 def demo(arguments: argparse.Namespace) -> int:
     """A lab in a process of its own, and the screen on it; both end together.
 
-    The journal of a demo is the lab's: it goes with it.
+    The journal of a demo is the lab's: it goes with it. Commands on its cluster have the same.
     """
     from meshtui.cli.screen import run_screen, watched_terminal
     from meshtui.lab.errors import LabError
 
     try:
         with watched_terminal() as leaving, _started(arguments.scenario) as lab:
-            os.environ["XDG_STATE_HOME"] = str(lab.dir / "state")
+            state = lab.dir / STATE
+            state.mkdir(mode=0o700)
+            os.environ["XDG_STATE_HOME"] = str(state)
             arguments.kubeconfig, arguments.context = str(lab.kubeconfig), "admin"
             arguments.welcome = welcome(arguments.scenario, lab.kubeconfig)
             try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from meshtui import children
 from meshtui.cli import output, streams
+from meshtui.cli.labs import share_state
 from meshtui.cli.streams import Unwritable
 from meshtui.errors import Exit, MeshtuiError, Usage
 
@@ -89,6 +90,7 @@ def _run(argv: Sequence[str] | None) -> int:
         output.flush()
         raise
     _refuse_mixed(arguments)
+    share_state(arguments)
     result = _started(arguments)
     return result if isinstance(result, int) else _run_loop(result)
 

@@ -84,7 +84,10 @@ def create(home: Path | None) -> HeldRunDir:
 
 
 def find(home: Path | None) -> RunDir:
-    """The lab of a directory, or the only one there is; LabError for none and for several."""
+    """The lab of a directory; else the only one there is, or of several that of `KUBECONFIG`.
+
+    LabError where there is none, and where it is not known which is meant.
+    """
     root = parent()
     with _guarded(root):
         alive = _alive(root)
@@ -94,10 +97,23 @@ def find(home: Path | None) -> RunDir:
         raise LabError(
             f"no lab runs in {home}" if home else "no lab runs: start one: meshtui lab up"
         )
-    if len(alive) > 1:
+    if len(alive) == 1:
+        return alive[0]
+    named = [run for run in alive if run.home in _kubeconfig_homes()]
+    if len(named) != 1:
         names = ", ".join(str(run.home) for run in alive)
-        raise LabError(f"{len(alive)} labs run, say which with --dir: {names}")
-    return alive[0]
+        raise LabError(f"{len(alive)} labs run, say which with --dir or KUBECONFIG: {names}")
+    return named[0]
+
+
+def _kubeconfig_homes() -> list[Path]:
+    given = os.environ.get("KUBECONFIG", "").split(os.pathsep)
+    return [Path(part).expanduser().resolve().parent for part in given if part]
+
+
+def is_own_home(folder: Path) -> bool:
+    """Whether a lab without `--dir`, as a demo is, has its kubeconfig in this directory."""
+    return (folder / _LOCK).is_file() and folder.resolve().parent == parent().resolve()
 
 
 def _alive(root: Path) -> list[RunDir]:
