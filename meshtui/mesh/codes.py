@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+NO_ANSWER = "0"
+"""What telemetry writes for a request that got none."""
+
 
 def failed(code: int) -> bool:
     """True of a server's error, and of a request that got no answer (0)."""
@@ -10,4 +13,4 @@ def failed(code: int) -> bool:
 
 def failed_label(code: str) -> bool:
     """The same of a code as telemetry's label has it."""
-    return code == "0" or (len(code) == 3 and code[0] == "5")
+    return code == NO_ANSWER or (len(code) == 3 and code[0] == "5")

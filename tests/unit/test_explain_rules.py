@@ -276,3 +276,12 @@ def test_a_server_whose_caller_hung_up_is_told_of_the_rules_timeout() -> None:
     mesh = mesh_of(to_v3(timeout="1s"))
     found = scope(mesh, "v3", signals(c504=10, UT=10), signals(c0=10, DC=10))
     assert "calling proxy hung up before v3 had answered (Rule http[0]" in words(found, "DC")
+
+
+def test_an_answer_that_had_begun_was_there_when_somebody_hung_up() -> None:
+    mesh = mesh_of(to_v3(timeout="1s"))
+    found = scope(mesh, "v3", signals(DC=10), signals(DC=10))
+    assert "The caller hung up before the answer was whole: productpage." in words(found, "DC")
+    by_server = scope(mesh, "v3", signals(UT=10), signals(DC=10))
+    text = words(by_server, "DC")
+    assert "calling proxy hung up before v3 had sent its answer whole (Rule http[0]" in text

@@ -223,3 +223,8 @@ def test_what_was_injected_on_purpose_is_told_after_the_version_that_does_not_do
     assert first(FI=40) == "degraded: 5 % of the 10/s to v3 fail"
     assert first(UH=40).startswith("only errors: 4.0/s reach no pod")
     assert first(FI=20, UH=20).startswith("only errors: 4.0/s reach no pod")
+
+
+def test_streams_that_callers_are_done_with_hide_no_errors_of_the_version_itself() -> None:
+    both = signals(c503=20, DC=20)
+    assert sides(scope(mesh_of(), "v3", both, both)).startswith("v3 answers the errors itself")

@@ -12,6 +12,7 @@ from meshtui.diagnosis.explain.edge import is_gateway
 from meshtui.diagnosis.explain.number_text import percent, rate
 from meshtui.diagnosis.explain.responses import failing, unflagged
 from meshtui.diagnosis.explain.scope import VersionScope, routes_of, titled
+from meshtui.mesh.codes import NO_ANSWER
 from meshtui.mesh.pod import NOT_READ, all_machines
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.view import DELAYED
@@ -75,8 +76,12 @@ def _failures(scope: VersionScope, signals: Signals) -> Mapping[str, float]:
 
 
 def _own_ratio(server: Signals) -> float:
-    """The part that the server failed. Of a calling proxy that hung up it is not the cause."""
+    """The part that the server failed. Of a calling proxy that hung up it is not the cause.
+
+    Where the answer had begun by then, its code is no error.
+    """
     hung_up = sum(server.flags.get(flag, 0.0) for flag in HUNG_UP)
+    hung_up = min(hung_up, server.codes.get(NO_ANSWER, 0.0))
     failed = (server.error_ratio or 0.0) * server.requests - hung_up
     return max(failed, 0.0) / server.requests if server.requests else 0.0
 

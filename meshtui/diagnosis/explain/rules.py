@@ -24,11 +24,13 @@ from meshtui.diagnosis.explain.scope import (
 from meshtui.diagnosis.explain.steps import SAID, Step, lines_of, typed
 from meshtui.diagnosis.limit_words import effect_words, limit_words
 from meshtui.mesh.carrying import Route
+from meshtui.mesh.codes import NO_ANSWER
 from meshtui.mesh.quantity import go_duration
 from meshtui.mesh.ratelimits import EXTERNAL, RateLimit
 from meshtui.mesh.resolution import Client, Resolution, world
 from meshtui.mesh.service_limits import limits_at_callers, limits_at_pods
 from meshtui.mesh.sides import SERVER
+from meshtui.mesh.signals import Signals
 from meshtui.mesh.text import clean
 from meshtui.mesh.trace_entries import asked_of
 
@@ -215,17 +217,24 @@ def gave_up(scope: VersionScope, side: str) -> Words:
             f"{_begun(r)} waits {r.rule.timeout_s:g}s" for r in routes_of(scope) if r.rule.timeout_s
         ]
         reason = f" ({listed(waits)})" if waits else ", most often because its own caller did"
-        sentences = f"The calling proxy hung up before {scope.name} had answered{reason}."
+        sent = "had answered" if _unanswered(scope.server) else "had sent its answer whole"
+        sentences = f"The calling proxy hung up before {scope.name} {sent}{reason}."
         return [sentences, *_p99(scope)], (slow,)
     who = listed(names_of_callers(scope)) or "callers that are not known"
     timeouts = callers_timeouts(scope)
-    sentences = f"The caller hung up before the answer was there: {who}."
+    there = "there" if _unanswered(scope.caller) else "whole"
+    sentences = f"The caller hung up before the answer was {there}: {who}."
     more = (
         f"Their own timeout may be shorter: {listed(timeouts)}."
         if timeouts
         else ("No rule limits the callers' own time: the program that called gave up by itself.")
     )
     return [sentences, more, *_p99(scope)], (slow,)
+
+
+def _unanswered(signals: Signals | None) -> bool:
+    """Whether some requests had no answer at all; else those that broke off had begun."""
+    return signals is None or signals.codes.get(NO_ANSWER, 0.0) > 0
 
 
 def _begun(route: Route) -> str:
