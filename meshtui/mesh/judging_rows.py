@@ -26,10 +26,11 @@ _Side = Callable[[RowWork], tuple[Signals | None, str]]
 
 def judge_rows(
     rows: Sequence[RowWork], limits: Thresholds
-) -> tuple[Sequence[Tally | None], Sequence[str]]:
+) -> tuple[Sequence[Tally | None], Sequence[str], bool]:
     """By their answers first: what fails is no measure of how fast the others should be.
 
-    What was counted of each row on either side, and the states by that alone.
+    What was counted of each row on either side, and the states by that alone; and whether any takes
+    so long that it may be slow.
     """
     quick_ms = min(LONGER_MS, limits.slow_ms or LONGER_MS)
     slow = False
@@ -50,7 +51,7 @@ def judge_rows(
                 slow = True
     if slow:
         _judge_times(rows, limits)
-    return tallies, states
+    return tallies, states, slow
 
 
 def _judge_times(rows: Sequence[RowWork], limits: Thresholds) -> None:

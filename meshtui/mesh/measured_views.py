@@ -6,8 +6,7 @@ event costs what its own services cost, and a look at what has not changed costs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
 
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.own_past import OwnPast, judge_by
@@ -16,12 +15,8 @@ from meshtui.mesh.steady import SteadyStates
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.view import ServiceView, put_to
 
-
-class _Shown(NamedTuple):
-    """A service before anything is measured, and what it came to."""
-
-    service: ServiceView
-    view: ServiceView
+_Shown = tuple[ServiceView, ServiceView]
+"""A service before anything is measured, and what it came to."""
 
 
 class MeasuredViews:
@@ -47,18 +42,18 @@ class MeasuredViews:
         else:
             sample = asked[0]
         known = self._shown
-        keys = [one.key for one in services]
-        shown: list[_Shown | None] = [known.get(key) for key in keys]
-        new = [at for at, one in enumerate(services) if not _is_known(shown[at], one)]
-        views = self._worked_out(tuple([services[at] for at in new]), sample, limits)
-        for at, view in zip(new, views, strict=True):
-            shown[at] = _Shown(services[at], view)
-        self._shown = {key: one for key, one in zip(keys, shown, strict=True) if one}
-        self._services, self._views = services, tuple(s.view for s in self._shown.values())
+        new = [one for one in services if not _is_known(known.get(one.key), one)]
+        views = self._worked_out(new, sample, limits)
+        found = dict(zip([one.key for one in new], zip(new, views, strict=True), strict=True))
+        if len(found) < len(services):
+            both = {**known, **found}
+            found = {one.key: both[one.key] for one in services}
+        self._shown = found
+        self._services, self._views = services, tuple([view for _, view in found.values()])
         return self._views
 
     def _worked_out(
-        self, services: tuple[ServiceView, ...], sample: Sample | None, limits: Thresholds
+        self, services: Sequence[ServiceView], sample: Sample | None, limits: Thresholds
     ) -> tuple[ServiceView, ...]:
         if not services:
             return ()
@@ -69,7 +64,7 @@ class MeasuredViews:
 
 
 def _is_known(shown: _Shown | None, service: ServiceView) -> bool:
-    return shown is not None and shown.service is service
+    return shown is not None and shown[0] is service
 
 
 def looked_at(

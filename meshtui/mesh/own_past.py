@@ -62,10 +62,11 @@ class OwnPast:
         for work in works:
             if counts:
                 self._count(work, sample.time)
-            slow = bool(self._slow) and work.view.key in self._slow
-            for row in work.rows:
-                if slow or _takes_long(row.caller) or _takes_long(row.server):
-                    self._judge(work.view, row)
+            if self._slow and work.view.key in self._slow:
+                work.takes_long = True
+                self._judge_all(work.view, work.rows)
+            elif work.takes_long:
+                self._judge_all(work.view, [row for row in work.rows if _takes_long(row)])
             yield work
 
     def forget(self) -> None:
@@ -112,6 +113,10 @@ class OwnPast:
         add_at_shared(times.running, signals.buckets)
         times.counted_at = now
 
+    def _judge_all(self, view: ServiceView, rows: Iterable[RowWork]) -> None:
+        for row in rows:
+            self._judge(view, row)
+
     def _judge(self, view: ServiceView, row: RowWork) -> None:
         if row.caller is not None and not row.slow and row.state not in SICK:
             row.slow = self._slower(view, row, CALLER, row.caller)
@@ -146,8 +151,9 @@ def _go_on(times: _Times) -> None:
     add_at_shared(times.past, times.before)
 
 
-def _takes_long(signals: Signals | None) -> bool:
-    return signals is not None and (signals.p95_ms or 0.0) > LONGER_MS
+def _takes_long(row: RowWork) -> bool:
+    sides = row.caller, row.server
+    return any(one is not None and (one.p95_ms or 0.0) > LONGER_MS for one in sides)
 
 
 def _place(view: ServiceView, row: RowWork, side: str) -> _Place:

@@ -6,7 +6,7 @@ them by name at every tick costs more than to judge them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
@@ -29,6 +29,9 @@ Windows = Sequence[int]
 """How many samples ago those were whose windows have no second in common."""
 
 
+_NONE_SLOW: Mapping[int, str] = {}
+
+
 @dataclass(slots=True)
 class ServiceLines:
     """`places`, `lines` and what each tick of `past` counted go together; the newest is the last.
@@ -49,7 +52,7 @@ class ServiceLines:
     _limits: Thresholds | None = None
     """What margins and guards are by."""
 
-    _slow: dict[int, str] = field(default_factory=dict)
+    _slow: Mapping[int, str] = field(default_factory=dict)
     _was_slow: bool = False
     """Whether a line is slow, or was at the sample before."""
 
@@ -60,16 +63,8 @@ class ServiceLines:
         """Take in one more sample; `samples` of them are remembered."""
         if len(self.places) != 2 + 2 * self._rows or not self._fits(work):
             self._arrange(work, newest.end)
-        ticks, slow = self.past, self._slow
-        slow.clear()
-        if work.slow:
-            slow[0] = work.slow
-        for at, row in enumerate(work.rows, 1):
-            if row.slow:
-                slow[2 * at] = row.slow
-            if row.server_slow:
-                slow[2 * at + 1] = row.server_slow
-        counted = work.tallies
+        self._slow = _slow_places(work) if work.takes_long else _NONE_SLOW
+        ticks, counted = self.past, work.tallies
         if len(counted) < len(self.places):
             counted = [*counted, *[None] * (len(self.places) - len(counted))]
         ticks.append((newest, counted, []))
@@ -129,18 +124,21 @@ class ServiceLines:
                     line.entered = newest.end
             self._was_slow = self._was_slow or bool(line.slow)
 
-    def show(self, work: ServiceWork) -> None:
-        """Give the service and its rows the states of their lines."""
+    def show(self, work: ServiceWork, *, counted: bool = False) -> None:
+        """Give the service and its rows the states of their lines; `counted`: it is the one that
+        was counted last.
+        """
         if self.calm and _is_well(work) and all(map(_is_well, work.rows)):
             return
-        lines = self.lines if self._fits(work) else self._lines_of(work)
+        lines = self.lines if counted or self._fits(work) else self._lines_of(work)
         caller, server = lines[0], lines[1]
         if caller is not None and work.caller is not None:
             work.state, work.slow = caller.shown, caller.slow
             work.state_since, work.failed_at = caller.entered, caller.failed_at
         if server is not None and work.server is not None:
             work.server_state = server.shown
-        for row, caller, server in zip(work.rows, lines[2::2], lines[3::2], strict=False):
+        sides = iter(lines[2:])
+        for row, caller, server in zip(work.rows, sides, sides, strict=False):
             _show(row, caller, server)
 
     def _fits(self, work: ServiceWork) -> bool:
@@ -194,6 +192,17 @@ def _follow(
     guard = line.guard = guard_of(line, limits)
     if guard[0] != sign or guard[1] != slope:
         line.guarded_at = newest.end
+
+
+def _slow_places(work: ServiceWork) -> dict[int, str]:
+    """Why each line is slow that is, by its place."""
+    found = {0: work.slow} if work.slow else {}
+    for at, row in enumerate(work.rows, 1):
+        if row.slow:
+            found[2 * at] = row.slow
+        if row.server_slow:
+            found[2 * at + 1] = row.server_slow
+    return found
 
 
 def _places(work: ServiceWork) -> list[Place]:

@@ -71,7 +71,7 @@ class SteadyStates:
             lines.count(work, samples, newest)
             judged = work.judged or [state_by(one, limits) for one in work.tallies]
             lines.follow(judged, windows, newest, limits)
-            lines.show(work)
+            lines.show(work, counted=True)
             yield work
 
     def _disjoint(self, newest: Span) -> Windows:

@@ -155,6 +155,8 @@ class ServiceWork:
     tcp: Connections | None = None
     state_since: float = 0.0
     failed_at: float = 0.0
+    takes_long: bool = True
+    """Whether any of its rows may be slow; where not, nobody has to look for one that is."""
 
     @classmethod
     def on(cls, view: ServiceView) -> ServiceWork:
@@ -358,11 +360,11 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
     hop = mark_hops(rows, joins.services, sample) if sample.hops else None
     mark_uncounted(rows, view.key, sample)
     mark_untimed(rows, view.key, view.mesh, sample)
-    tallies, judged = judge_rows(rows, limits)
+    tallies, judged, takes_long = judge_rows(rows, limits)
     sent = _add_sent(rows, view, sample, limits) if sample.sent else ()
     if sent:
         tallies = [tally(signals) for row in rows for signals in (row.caller, row.server)]
-        judged = [state_by(known, limits) for known in tallies]
+        judged, takes_long = [state_by(known, limits) for known in tallies], True
     if may_refuse_tokens(view.mesh):
         mark_undecided(rows, view.key, view.mesh, sample)
     tcp = add_connections(rows, joins, telemetry.connected) if telemetry.connected else None
@@ -393,6 +395,7 @@ def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Threshol
         [called, served, *tallies],
         [state, server_state, *judged],
         tcp,
+        takes_long=takes_long or bool(slow),
     )
 
 
