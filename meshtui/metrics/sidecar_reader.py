@@ -51,7 +51,8 @@ class Limits:
 
     `round_s` is how long in each sample those are read that nobody looks at, `begin_s` as long as
     some of them have no rate; `busy` how many times as long as the processor was busy with a sample
-    the next one lasts at least, up to `pause_s`: older numbers are stale.
+    the next one lasts at least, up to `pause_s`. `fresh_s`: what is looked at is not read longer in
+    one sample than that leaves, but for `least_s`; numbers older than eight are called stale.
     """
 
     window_s: float = 15.0
@@ -62,6 +63,8 @@ class Limits:
     begin_s: float = 4.0
     busy: float = 6.0
     pause_s: float = 6.0
+    fresh_s: float = 6.0
+    least_s: float = 2.0
 
 
 DEFAULTS = Limits()
@@ -134,7 +137,7 @@ class SidecarReader:
         """
         self._first, self.busy_s = None, 0.0
         ordered = await beside(pods, lambda: sorted(pods, key=self._place))
-        failures = await self._read_first(ordered, pods, self._clock())
+        failures = await self._read_first(ordered, pods, self._clock(), self._limits.deadline_s)
         self._others_length_s = self._length_s
         return failures
 
@@ -157,7 +160,9 @@ class SidecarReader:
         for pod, _ in failed:
             self._miss(pod)
         at = self._clock()
-        failures = await self._read_first(plan.first, plan.first, began)
+        left_s = max(self._limits.fresh_s - (at - began), self._limits.least_s)
+        deadline_s = min(left_s, self._limits.deadline_s)
+        failures = await self._read_first(plan.first, plan.first, began, deadline_s)
         self._first_took_s = self._clock() - at
         if None in others.values():
             self._out_of_reach = False
@@ -171,8 +176,9 @@ class SidecarReader:
         """
         hurried, pods = self._hurried, plan.others
         pause_s -= self._first_took_s
-        least_s = self._limits.begin_s if plan.begins else self._limits.round_s
-        until = began + max(least_s, pause_s)
+        limits = self._limits
+        wanted_s = max(limits.begin_s if plan.begins else limits.round_s, pause_s)
+        until = began + max(min(wanted_s, limits.fresh_s - self._first_took_s), limits.round_s)
         outcomes: Outcomes = {}
         if not hurried.is_set():
             self._rest = REST if plan.begins else CALM
@@ -195,21 +201,21 @@ class SidecarReader:
                 await asyncio.wait_for(self._hurried.wait(), seconds)
 
     async def _read_first(
-        self, ordered: Sequence[Pod], pods: Sequence[Pod], began: float
+        self, ordered: Sequence[Pod], pods: Sequence[Pod], began: float, deadline_s: float
     ) -> Failures:
         """Until the deadline; `pods` are the same in the order in which failures are told."""
         self._rest = REST if len(pods) > FEW or self._first is not None else 0.0
         few = self._out_of_reach and len(pods) > FEW
         outcomes: Outcomes = {}
         queue = deque(islice(ordered, TRIED) if few else ordered)
-        deadline_s = self._limits.deadline_s
         until = self._clock() + deadline_s
         await self._work(queue, outcomes, lambda: self._clock() < until, deadline_s)
         self._out_of_reach = bool(outcomes) and None not in outcomes.values()
         if not few:
             fit = partial(self._fit_windows, len(pods), len(outcomes), began)
             await beside(self.windows, fit)
-        return await beside(pods, lambda: self._failures(pods, outcomes, few=few))
+        overdue = Unreachable(f"not read within {deadline_s:.2g} s")
+        return await beside(pods, lambda: self._failures(pods, outcomes, overdue, few=few))
 
     async def _work(
         self,
@@ -237,8 +243,9 @@ class SidecarReader:
         for task in set(tasks) - set(unfinished):
             task.result()
 
-    def _failures(self, pods: Sequence[Pod], outcomes: Outcomes, *, few: bool) -> Failures:
-        overdue = Unreachable(f"not read within {self._limits.deadline_s:g} s")
+    def _failures(
+        self, pods: Sequence[Pod], outcomes: Outcomes, overdue: MeshtuiError, *, few: bool
+    ) -> Failures:
         known = self._why if few else {}
         errors = [(pod, outcomes.get(pod_id(pod), known.get(pod_id(pod), overdue))) for pod in pods]
         failures = [(pod, error) for pod, error in errors if error is not None]

@@ -6,6 +6,7 @@ from math import inf
 
 import pytest
 
+from meshtui.config.settings import Config
 from meshtui.lab.synthetic.objects import namespace
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.metrics.counter_reading import Reading
@@ -16,6 +17,7 @@ from meshtui.metrics.sidecar_reader import Limits
 from meshtui.metrics.sidecars import SidecarSource
 from meshtui.metrics.turns import Needed, Turn, needed, round_of
 from meshtui.metrics.window import Window
+from meshtui.operations.look.telemetry import STALE_TICKS
 from tests.unit.test_metrics_focus import (
     CALLER,
     DEADLINE_S,
@@ -178,6 +180,21 @@ async def test_until_all_are_known_others_are_read_whoever_looks() -> None:
     await source.sample(slow.mesh)
     new = await asked_after(slow, source, OTHER)
     assert len(own_of(new)) == 9 and len(new) > 60
+
+
+async def test_no_sample_takes_so_long_that_the_one_before_is_stale() -> None:
+    """Over a bad line what is in sight takes longer than that: each has its turn all the same."""
+    slow = Slow()
+    source = source_of(slow, round_s=4.0)
+    shown = frozenset(ServiceKey(namespace(number), f"service-{number}") for number in range(20))
+    source.show(shown)
+    for _ in range(12):
+        slow.step()
+        began = slow.now
+        found = await source.sample(slow.mesh)
+        assert slow.now - began < STALE_TICKS * Config().tick_s
+    states = {rows(slow.mesh, found, key)["v1"][1] for key in shown}
+    assert "unknown" not in states and "no traffic" not in states
 
 
 OTHER = ServiceKey(namespace(5), "service-5")
