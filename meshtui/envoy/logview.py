@@ -79,6 +79,9 @@ def flag_pieces(summary: Summary) -> Iterable[Piece]:
         yield f" ×{count:,}  ", "muted"
 
 
+SLOWEST = "slowest by mean  "
+
+
 def path_pieces(summary: Summary) -> Iterable[Piece]:
     """The paths that failed most often, and those that took longest."""
     failing = summary.failing(MOST_FAILING)
@@ -92,7 +95,7 @@ def path_pieces(summary: Summary) -> Iterable[Piece]:
         yield "│ ", "faint"
     slow = summary.slowest(MOST_PATHS)
     if slow:
-        yield "slowest by mean  ", "muted"
+        yield SLOWEST, "muted"
     for path, count, mean in slow:
         yield f"{path or '/'} ", "text"
         yield f"{duration(mean)}", "draft"

@@ -239,8 +239,18 @@ def brief_slow(text: str, cells: int) -> str:
     of v1's`, or `>100ms`."""
     shorter = text.replace(" of its requests take longer than ", " over ")
     fitting = next((words for words in (text, shorter) if len(words) <= cells), "")
-    bound = text.partition(" take longer than ")[2].partition(",")[0]
+    bound = _bound_in(text)
     return fitting or (f">{bound.replace(' ', '')}" if bound else text)
+
+
+def slow_bound_ms(text: str) -> float:
+    """What its requests took longer than, by the same words; 0 where they name nothing."""
+    number = _bound_in(text).partition(" ")[0]
+    return float(number) if number else 0.0
+
+
+def _bound_in(text: str) -> str:
+    return text.partition(" take longer than ")[2].partition(",")[0]
 
 
 def _bound(signals: Signals, other: Signals, at_least_ms: float) -> float:

@@ -187,7 +187,7 @@ async def test_what_has_a_time_limit_says_how_long_it_lasts() -> None:
     async with driving() as drive:
         drive.cockpit.pendings = (Pending("c1", REVIEWS, "fault delay 3s", 840.0),)
         await drive.tick()
-        assert "fault ends 14m" in drive.text
+        assert "fault ends in 14m" in drive.text
         drive.cockpit.pendings = (Pending("c1", REVIEWS, "fault delay 3s", -1.0),)
         await drive.tick()
         assert "OVERDUE" in drive.text

@@ -381,16 +381,18 @@ TO_V2 = [{"destination": {"host": "reviews", "subset": "v2"}, "percentage": {"va
 
 @pytest.mark.parametrize("cells", [9, 10, 12, 13])
 def test_how_long_a_fault_still_lasts_survives_in_a_narrow_column(cells: int) -> None:
-    assert marks(cells, "fault ends 4m", fault=ABORT).startswith("fault 4m")
+    assert marks(cells, "fault ends in 4m", fault=ABORT).startswith("fault 4m")
 
 
 def test_marks_have_their_full_words_where_there_is_room() -> None:
-    everything = "fault abort 503 10%, ends 4m · mirror v2 25% · timeout 10s"
-    assert marks(60, "fault ends 4m", fault=ABORT, mirrors=TO_V2) == everything
-    assert marks(40, "fault ends 4m", fault=ABORT, mirrors=TO_V2) == (
+    everything = "fault abort 503 10%, ends in 4m · mirror v2 25% · timeout 10s"
+    assert marks(63, "fault ends in 4m", fault=ABORT, mirrors=TO_V2) == everything
+    assert marks(40, "fault ends in 4m", fault=ABORT, mirrors=TO_V2) == (
         "fault 4m · mirror v2 25% · timeout 10s"
     )
-    assert marks(30, "fault ends 4m", fault=ABORT, mirrors=TO_V2) == "fault 4m · mirror · timeout"
+    assert (
+        marks(30, "fault ends in 4m", fault=ABORT, mirrors=TO_V2) == "fault 4m · mirror · timeout"
+    )
 
 
 def test_where_not_even_single_words_fit_the_first_mark_is_whole() -> None:
@@ -406,9 +408,9 @@ def test_a_fault_without_an_end_is_told_by_what_it_answers() -> None:
 
 
 def test_each_thing_that_ends_has_its_own_note() -> None:
-    both = marks(80, "fault ends 4m", "mirror ends 2h", fault=ABORT, mirrors=TO_V2)
-    assert both == "fault abort 503 10%, ends 4m · mirror v2 25%, ends 2h · timeout 10s"
-    narrow = marks(22, "fault ends 4m", "mirror ends 2h", fault=ABORT, mirrors=TO_V2)
+    both = marks(80, "fault ends in 4m", "mirror ends in 2h", fault=ABORT, mirrors=TO_V2)
+    assert both == "fault abort 503 10%, ends in 4m · mirror v2 25%, ends in 2h · timeout 10s"
+    narrow = marks(22, "fault ends in 4m", "mirror ends in 2h", fault=ABORT, mirrors=TO_V2)
     assert narrow.startswith("fault 4m · mirror 2h")
 
 
@@ -424,12 +426,12 @@ def test_a_fault_for_some_requests_is_marked_with_its_header() -> None:
     assert "".join(piece.text for piece in service_marks(view, (), 20)).startswith("fault 503")
     beside = "".join(piece.text for piece in service_marks(view, (), 38))
     assert beside == "fault 503 x-chaos=true · timeout 10s"
-    timed = "".join(piece.text for piece in service_marks(view, ("fault ends 14m",), 38))
+    timed = "".join(piece.text for piece in service_marks(view, ("fault ends in 14m",), 38))
     assert timed == "fault x-chaos=true 14m · timeout 10s"
     assert short_marks(view)[0].text == "fault"
 
 
-@pytest.mark.parametrize("note", [(), ("fault ends 14m",)])
+@pytest.mark.parametrize("note", [(), ("fault ends in 14m",)])
 @pytest.mark.parametrize("width", range(78, 200, 7))
 @pytest.mark.parametrize("aimed", [True, False])
 def test_the_row_says_which_fault_it_is(width: int, note: tuple[str, ...], aimed: bool) -> None:
@@ -449,7 +451,7 @@ def test_the_row_says_which_fault_it_is(width: int, note: tuple[str, ...], aimed
 
 def test_a_note_that_is_about_no_mark_stands_before_all_of_them() -> None:
     assert marks(60, "NOT VERIFIED", fault=ABORT).startswith("NOT VERIFIED · fault abort 503 10%")
-    assert marks(60, "fault ends 4m") == "fault ends 4m · timeout 10s"
+    assert marks(60, "fault ends in 4m") == "fault ends in 4m · timeout 10s"
     assert marks(10, "fault OVERDUE", fault=ABORT).startswith("OVERDUE")
 
 
@@ -523,3 +525,27 @@ def test_names_with_the_same_begin_are_told_apart_where_they_are_cut() -> None:
     assert all("checkout" in line and "…" in line for line in lines)
     assert "stable" in lines[0]
     assert "canary" in lines[1]
+
+
+@pytest.mark.parametrize("width", range(76, 160))
+def test_the_arrow_of_the_sorting_cuts_no_title(width: int) -> None:
+    layout = grid(width, 20)
+    titles = {column.id: column.title for column in layout.columns}
+    for key, column in SORTED.items():
+        line = "".join(piece.text for piece in head(layout, Sort(key)))
+        assert len(line) == len("".join(piece.text for piece in head(layout, Sort("name"))))
+        if column in titles and column not in ("state", "name"):
+            assert f"{titles[column]}▼" in line
+
+
+def test_of_a_slow_version_the_quantiles_that_are_slow_stand_out() -> None:
+    slow = max(views(), key=lambda view: len(view.versions))
+    version = replace(
+        slow.versions[0],
+        slow="18 % of its requests take longer than 100 ms, and 0 % of v1's",
+        caller=Signals(100.0, 10.0, p50_ms=3.0, p95_ms=372.0, p99_ms=997.0),
+    )
+    view = replace(slow, versions=(version, *slow.versions[1:]))
+    line = row(outline((view,), frozenset(), NOBODY)[1], grid(150, 20), CellContext())
+    roles = {piece.text.strip(): piece.role for piece in line}
+    assert (roles["3ms"], roles["372ms"], roles["997ms"]) == ("muted", "slow", "slow")

@@ -20,7 +20,7 @@ from meshtui.ui.main.detailtext import side_column
 from meshtui.ui.panes.base import shortened
 from meshtui.ui.panes.charts.marks import legend, marked
 from meshtui.ui.widgets.keys import keys_line
-from meshtui.ui.widgets.paint import Line, Span, chopped, fit_line, width_of, wrapped
+from meshtui.ui.widgets.paint import Line, Span, chopped, fit, fit_line, width_of, wrapped
 from tests.ui import bookinfo
 from tests.ui.fake import NOW
 from tests.ui.test_graph_lines import edge, texts
@@ -158,3 +158,20 @@ def test_a_pane_of_a_narrow_screen_offers_the_way_back_before_the_way_out(width:
     line = text_of(keys_line(footer(now), now, width))
     assert "Esc back" in line and ("R roll back" in line or width < 80)
     assert "q quit" not in line or "R roll back" in line
+
+
+def test_one_more_of_a_list_is_left_out_where_nothing_of_it_can_be_read() -> None:
+    told = "v3 5 % asked, 4.6 % ± 1.7; v2 36 %"
+    assert [fit(told, width).rstrip() for width in (29, 30, 34)] == [
+        "v3 5 % asked, 4.6 % ± 1.7…",
+        "v3 5 % asked, 4.6 % ± 1.7…",
+        told,
+    ]
+
+
+def test_keys_that_have_nothing_to_act_on_are_not_offered() -> None:
+    here = Situation(focus="load", connected=True, service="reviews")
+    names = [action.id for action in footer(here)]
+    assert "load_stop" in names
+    left = [one.id for one in footer(replace(here, idle=frozenset({"load_stop"})))]
+    assert left == [name for name in names if name != "load_stop"]

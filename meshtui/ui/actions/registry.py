@@ -266,7 +266,7 @@ def footer(now: Situation) -> tuple[Action, ...]:
 
 
 def _offered(action: Action, now: Situation) -> bool:
-    if action.id == now.focus:
+    if action.id == now.focus or action.id in now.idle:
         return False
     if resolve(action.keys[0], now) is not action:
         return False

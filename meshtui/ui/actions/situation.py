@@ -35,3 +35,5 @@ class Situation:
     draft: bool = False
     filtered: bool = False
     open_panes: frozenset[str] = frozenset()
+    idle: frozenset[str] = frozenset()
+    """Actions that the focused pane has nothing for now."""

@@ -42,6 +42,7 @@ class Parts(HasSnapshot, Protocol):
 def situation_of(screen: Parts) -> Situation:
     """What decides which keys mean what, and which are not allowed."""
     view, version = screen.table.view, screen.table.version
+    pane = screen.arrangement.focused_pane
     return Situation(
         focus=screen.arrangement.focus,
         connected=screen.was_connected,
@@ -53,6 +54,7 @@ def situation_of(screen: Parts) -> Situation:
         draft=view is not None and view.key in screen.drafting.drafts,
         filtered=bool(screen.table.filter),
         open_panes=frozenset(screen.dock.open_kinds),
+        idle=pane.idle if pane else frozenset(),
     )
 
 

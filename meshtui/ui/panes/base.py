@@ -202,6 +202,11 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
         return ""
 
     @property
+    def idle(self) -> frozenset[str]:
+        """Its actions that have nothing to act on now: the keys of the moment leave them out."""
+        return frozenset()
+
+    @property
     def denied(self) -> str:
         """Why what the cursor of the pane is on may not be taken back; empty where it may."""
         return ""

@@ -14,6 +14,7 @@ from meshtui.errors import MeshtuiError, Refused, Usage
 from meshtui.mesh.model import ServiceKey
 from meshtui.operations.types import Snapshot
 from meshtui.paths import short_path
+from meshtui.ui.actions.action import ORDERS
 from meshtui.ui.actions.registry import key_of
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.snapshot_feed import unexpected
@@ -253,6 +254,10 @@ class CanaryPane(Pane):
         """Whether there is a canary that is not over, or somebody who drives one."""
         run, progress = self._run, self._progress
         return run is not None and (run.live or (progress is not None and progress.exit is None))
+
+    @property
+    def idle(self) -> frozenset[str]:
+        return frozenset({"canary_run"}) if self._unfinished else ORDERS
 
     def _not_begun(self, service: ServiceKey) -> Refused:
         run, progress = self._run, self._progress

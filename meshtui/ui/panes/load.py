@@ -168,6 +168,10 @@ class LoadPane(Pane):
             self._stop.set()
             self.report("stopping the load…")
 
+    @property
+    def idle(self) -> frozenset[str]:
+        return frozenset({"load_stop" if self._stop is None else "load_words"})
+
     def leave(self) -> None:
         """At once: the connection over which it runs is about to be closed."""
         self.workers.cancel_node(self)

@@ -19,6 +19,7 @@ from meshtui.mesh.judging import (
     REFUSED,
     SLOW,
     bad_ratio,
+    slow_bound_ms,
     worse,
 )
 from meshtui.mesh.model import ServiceKey
@@ -247,12 +248,19 @@ def _err(entry: TableLine, _: CellContext) -> Line:
 def _quantile(name: str) -> Callable[[TableLine, CellContext], Line]:
     def quantile(entry: TableLine, _: CellContext) -> Line:
         signals = signals_of(entry)
-        text = numbers.latency(signals, getattr(signals, name) if signals else None)
+        value = getattr(signals, name) if signals else None
+        text = numbers.latency(signals, value)
         usual = "text" if name == "p99_ms" else "muted"
-        slow = SLOW if entry.version is not None and entry.version.slow else ""
-        return (Span(text, _role_of_odd(text) or slow or usual),)
+        return (Span(text, _role_of_odd(text) or _slow(entry.version, value) or usual),)
 
     return quantile
+
+
+def _slow(version: VersionView | None, value: float | None) -> str:
+    """Of a slow version the quantiles that are, too: its median may be as fast as any."""
+    if version is None or not version.slow or value is None:
+        return ""
+    return SLOW if value > slow_bound_ms(version.slow) else ""
 
 
 def _role_of_odd(text: str) -> str:

@@ -43,7 +43,7 @@ SUM = "Σ"
 UNKNOWN_SUM = "?"
 """Of a sum, where the whole word has no room."""
 
-ENDS, OVERDUE = "ends", "OVERDUE"
+ENDS, OVERDUE = "ends in", "OVERDUE"
 ROOMY = 1000
 """Cells that hold all marks in full words."""
 

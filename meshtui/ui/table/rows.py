@@ -105,7 +105,11 @@ def head(grid: ColumnGrid, sort: Sort, side: str = CALLER) -> Line:
         if index:
             pieces.append(Span(" " * grid.gap))
         here = SORTED[sort.key] == column.id
-        title = column.title[: column.width - 1] + arrow if here else column.title
+        title = column.title + arrow * here
+        if index and column.right and cell_len(title) == column.width + 1:
+            pieces[-1], column = Span(" " * (grid.gap - 1)), replace(column, width=column.width + 1)
+        if cell_len(title) > column.width:
+            title = title[: column.width - 1] + arrow
         role = "head-sorted" if here else "head"
         if side != CALLER and column.id == "name":
             pieces += fit_line((Span(SERVERS, "side"), Span(arrow * here, role)), column.width)

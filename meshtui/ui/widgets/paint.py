@@ -58,6 +58,9 @@ def width_of(pieces: Iterable[Span]) -> int:
 JOINTS = " ·→>:;,(│"
 """What leads to the next word: it says nothing at the end of what is cut."""
 
+STUMP = re.compile(r"; \S{0,2}$")
+"""Of one more in a list: it tells less than its absence."""
+
 
 @lru_cache(maxsize=4096)
 def fit(text: str, width: int, right: bool = False) -> str:
@@ -67,7 +70,8 @@ def fit(text: str, width: int, right: bool = False) -> str:
     text = clean(text)
     length = cell_len(text)
     if length > width:
-        return set_cell_size(set_cell_size(text, width - 1).rstrip(JOINTS) + ELLIPSIS, width)
+        cut = STUMP.sub("", set_cell_size(text, width - 1).rstrip(JOINTS))
+        return set_cell_size(cut.rstrip(JOINTS) + ELLIPSIS, width)
     padding = " " * (width - length)
     return padding + text if right else text + padding
 

@@ -8,6 +8,7 @@ from meshtui.envoy.logline import LogLine
 from meshtui.envoy.logstore import LogStore
 from meshtui.envoy.logsummary import Summary
 from meshtui.envoy.logview import (
+    SLOWEST,
     Piece,
     code_pieces,
     flag_pieces,
@@ -64,8 +65,14 @@ def summary_lines(store: LogStore, width: int, high: bool, callers: bool) -> lis
     parts = [(*codes, *flags)]
     if high and flags and width_of(parts[0]) >= width:
         parts = [codes, flags]
-    lines = parts if not high else [*parts, _spans(path_pieces(summary))]
+    lines = parts if not high else [*parts, _paths(_spans(path_pieces(summary)), width - 1)]
     return [fit_line((Span(" "), *line), width) for line in lines]
+
+
+def _paths(pieces: Line, width: int) -> Line:
+    """Without the slowest where not one of them has room: their title alone tells nothing."""
+    at = next((n for n, piece in enumerate(pieces) if piece.text == SLOWEST), len(pieces))
+    return pieces if width_of(pieces[: at + 3]) <= width else pieces[: max(at - 1, 0)] or pieces
 
 
 def _codes(summary: Summary, callers: bool) -> Iterable[Span]:

@@ -111,7 +111,8 @@ def tabs(current: str, width: int) -> Line:
     """The views with their keys, the one that is shown in brackets; shorter where it must be."""
     line: Line = ()
     for letters in (20, 4, 0):
-        line = tuple(piece for name in VIEWS for piece in _tab(name, current, letters))
+        *all_but, last = (piece for name in VIEWS for piece in _tab(name, current, letters))
+        line = (*all_but, Span(last.text.rstrip(), last.role))
         if width_of(line) <= width:
             break
     return line
