@@ -19,6 +19,7 @@ from meshtui.ui.actions.situation import Situation
 from meshtui.ui.main.detailtext import side_column
 from meshtui.ui.panes.base import shortened
 from meshtui.ui.panes.charts.marks import legend, marked
+from meshtui.ui.panes.exposuretext import LABEL, _field
 from meshtui.ui.widgets.keys import keys_line
 from meshtui.ui.widgets.paint import Line, Span, chopped, fit, fit_line, width_of, wrapped
 from tests.ui import bookinfo
@@ -112,7 +113,7 @@ def test_what_belongs_together_stays_on_one_line(width: int) -> None:
     said = "uri = /a or uri ^ /b → v1 50% · v2 50% · mirror v2 25%, restarted 4×, 215 of 100"
     shown = [text_of(line) for line in wrapped(said, width)]
     assert " ".join(shown) == said
-    for whole in ("uri = /a", "uri ^ /b", "v1 50%", "v2 25%", "restarted 4×", "of 100"):
+    for whole in ("uri = /a", "uri ^ /b", "v1 50%", "mirror v2 25%", "restarted 4×", "of 100"):
         assert any(whole in line for line in shown)
     assert not any(line.endswith("·") for line in shown)
 
@@ -158,6 +159,14 @@ def test_a_pane_of_a_narrow_screen_offers_the_way_back_before_the_way_out(width:
     line = text_of(keys_line(footer(now), now, width))
     assert "Esc back" in line and ("R roll back" in line or width < 80)
     assert "q quit" not in line or "R roll back" in line
+
+
+@pytest.mark.parametrize("width", range(24, 70))
+def test_what_belongs_together_stays_so_behind_a_label(width: int) -> None:
+    said = "http[0]: uri = /productpage or uri ^ /static or uri = /login"
+    shown = [text_of(line)[LABEL + 2 :] for line in _field("rules of", said, width + LABEL + 2)]
+    assert " ".join(shown) == said
+    assert not any(line.endswith(("=", "^", "uri")) for line in shown)
 
 
 def test_one_more_of_a_list_is_left_out_where_nothing_of_it_can_be_read() -> None:

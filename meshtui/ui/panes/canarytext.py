@@ -13,7 +13,7 @@ from meshtui.mesh.text import clean
 from meshtui.operations.canary.watching import CanaryRun
 from meshtui.paths import short_path
 from meshtui.ui.actions.registry import key_of
-from meshtui.ui.table.numbers import bar
+from meshtui.ui.table.numbers import bar, duration
 from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_line, span, width_of, wrapped
 
 LABEL = 10
@@ -188,7 +188,7 @@ def _cells(side: Side) -> Sequence[str]:
         f"{side.requests:,.0f}",
         "—" if side.ratio is None else _share(side.ratio),
         between,
-        "—" if side.p99_ms is None else f"{side.p99_ms:,.0f}ms",
+        "—" if side.p99_ms is None else duration(side.p99_ms),
         "—" if side.slow is None else _share(side.slow),
     )
 

@@ -28,7 +28,17 @@ from meshtui.mesh.ratelimits import RateLimit
 from meshtui.mesh.service_limits import Exposed, Limiting
 from meshtui.mesh.text import clean
 from meshtui.operations.look.exposure import Tally
-from meshtui.ui.widgets.paint import BLANK, LIMIT, Line, Span, span, width_of, wrapped
+from meshtui.ui.widgets.paint import (
+    BLANK,
+    GLUE,
+    LIMIT,
+    UNIT,
+    Line,
+    Span,
+    span,
+    width_of,
+    wrapped,
+)
 
 LABEL = 10
 MOST = 50
@@ -212,7 +222,9 @@ def _field(label: str, text: str, width: int, role: str = "text") -> list[Line]:
 def _behind(head: Span, text: str, width: int, role: str) -> list[Line]:
     """A text behind its head; words that are longer than the room are broken."""
     indent = width_of((head,))
-    parts = textwrap.wrap(clean(text, LIMIT), max(width - indent, 8), break_on_hyphens=False)
+    kept = UNIT.sub(GLUE, clean(text, LIMIT))
+    parts = textwrap.wrap(kept, max(width - indent, 8), break_on_hyphens=False)
     return [
-        (head if at == 0 else Span(" " * indent), Span(part, role)) for at, part in enumerate(parts)
+        (head if at == 0 else Span(" " * indent), Span(part.replace(GLUE, " "), role))
+        for at, part in enumerate(parts)
     ]

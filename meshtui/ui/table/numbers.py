@@ -55,8 +55,11 @@ def latency(signals: Signals | None, value: float | None) -> str:
     """A quantile, given in milliseconds."""
     if signals is None:
         return UNKNOWN
-    if value is None:
-        return NONE
+    return NONE if value is None else duration(value)
+
+
+def duration(value: float) -> str:
+    """Milliseconds, in the unit that says it shortest."""
     if value < 1:
         return "<1ms"
     if value < 999.5:
