@@ -87,6 +87,20 @@ async def test_digits_set_the_weight_and_backspace_takes_them_back() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    "between",
+    [("enter", "escape"), ("k", "j"), ("s", "escape"), ("x", "escape"), ("minus",), ("f5",)],
+)
+async def test_after_any_other_key_a_digit_begins_a_new_number(between: tuple[str, ...]) -> None:
+    """Also where what was typed is the weight already, so that there is no draft to be seen."""
+    for first in ("7", "80"):
+        async with driving() as drive:
+            await drive.go_to("reviews", "v1")
+            await drive.press(*first, *between)
+            await drive.press("9")
+            await drive.until(lambda: "80→9%" in drive.text)
+
+
 async def test_more_than_a_hundred_is_refused_in_words() -> None:
     async with driving() as drive:
         await drive.go_to("reviews", "v1")

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from meshtui.config.keys import KeyChoice
 
 FIXED = frozenset({"digit", "backspace"})
-"""Actions whose keys are what they are about."""
+"""Actions whose keys are what they are about: they type into the table itself, where `:shift v3=5`
+is a weight in words."""
 
 OWN = {
     "ctrl+c": "interrupt",

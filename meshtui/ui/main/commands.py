@@ -12,6 +12,7 @@ from meshtui.changes.change import Request
 from meshtui.changes.requests import request_of
 from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
+from meshtui.ui.actions.keymap import FIXED
 from meshtui.ui.actions.registry import BY_ID, key_of, worded
 from meshtui.ui.panes.dock import PANES
 from meshtui.ui.panes.load_ask import LoadAsk, parse_load
@@ -180,7 +181,7 @@ def parse_command(text: str, usual: Mapping[str, Any] = MappingProxyType({})) ->
     if name in SERVICES:
         return FilterBy(" ".join(arguments), to_table=True)
     action = ALIASES.get(name, name)
-    if action not in BY_ID or action in _KEYS_ONLY:
+    if action not in BY_ID or action in FIXED:
         raise Usage(f"there is no command :{name}", _meant(name))
     if arguments and action in PANES:
         return ToPane(action, tuple(arguments))
@@ -199,9 +200,6 @@ def _words(text: str) -> list[str]:
             raise Usage(f"a quotation is open ({error})", "close it, as in a shell") from error
     return words
 
-
-_KEYS_ONLY = {"digit", "backspace"}
-"""They type into the table itself; `:shift v3=5` is a weight in words."""
 
 SERVICES = ("svc", "service", "services")
 ALIASES = {
@@ -227,7 +225,7 @@ _MEANT = dict.fromkeys(("weight", "weights"), ("shift",))
 def names() -> tuple[str, ...]:
     """All that a command may begin with."""
     verbs = (name for verb in VERBS if verb.line for name in (verb.name, *verb.aliases))
-    actions = (name for name in BY_ID if name not in _KEYS_ONLY)
+    actions = (name for name in BY_ID if name not in FIXED)
     return tuple(sorted({*verbs, *actions, *ALIASES, *SERVICES}))
 
 

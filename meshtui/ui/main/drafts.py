@@ -54,11 +54,15 @@ class Drafts:
     def moved(self, place: LineId | None) -> None:
         """Digits belong together only while the cursor stays."""
         if place != self._typed_at:
-            self._typed, self._typed_at = "", None
+            self.end_number()
+
+    def end_number(self) -> None:
+        """The next digit begins another one: somebody did something else meanwhile."""
+        self._typed, self._typed_at = "", None
 
     def drop(self, key: ServiceKey) -> bool:
         """Forget the draft of a service; False where there was none."""
-        self._typed, self._typed_at = "", None
+        self.end_number()
         if self.drafts.pop(key, None) is None:
             return False
         self._shown(self.drafts)

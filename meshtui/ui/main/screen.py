@@ -21,6 +21,7 @@ from meshtui.operations.ahead import import_ahead
 from meshtui.operations.types import Snapshot
 from meshtui.ui.actions import registry as actions
 from meshtui.ui.actions.action import Action
+from meshtui.ui.actions.keymap import FIXED
 from meshtui.ui.actions.situation import PROMPTING, TABLE, Situation
 from meshtui.ui.badges import badge_of
 from meshtui.ui.dialogs.diffkeys import LEAVING
@@ -379,19 +380,24 @@ class MainScreen(Screen[None]):
         if action is not None:
             self.run(action, key)
         else:
-            self.announce(actions.elsewhere(key, self.situation()), "warning")
+            self._means_nothing(key)
+
+    def _means_nothing(self, key: str) -> None:
+        self.drafting.end_number()
+        self.announce(actions.elsewhere(key, self.situation()), "warning")
 
     def on_key(self, event: events.Key) -> None:
         """A key that means nothing anywhere says where the keys are."""
         if not self.prompt.display and event.key not in self.active_bindings:
-            words = actions.elsewhere(event.key, self.situation())
-            self._replying(lambda: self.announce(words, "warning"))
+            self._replying(lambda: self._means_nothing(event.key))
 
     def run_action_by_id(self, action_id: str) -> None:
         self.run(actions.named(action_id), "")
 
     def run(self, action: Action, key: str) -> None:
         """Do it, or say why not."""
+        if action.id not in FIXED:
+            self.drafting.end_number()
         self._leaving = self._leaving and action.id == "quit"
         reason = actions.why_not(action, self.situation())
         if reason:
