@@ -18,10 +18,11 @@ from meshtui.changes.change import (
     Target,
 )
 from meshtui.changes.change_lines import NOTHING
+from meshtui.changes.ejecting import policy_host
 from meshtui.changes.json_copy import plain
 from meshtui.changes.locate import resolve_service
 from meshtui.changes.nested import remove_all, set_leaves
-from meshtui.changes.outside import refuse_as_version
+from meshtui.changes.outside import is_outside, outside_service
 from meshtui.changes.patch import exists, pointer, value_at
 from meshtui.changes.unread import require_read
 from meshtui.errors import Conflict, NotFound, Usage
@@ -50,13 +51,23 @@ API_VERSION = "networking.istio.io/v1"
 
 
 def build_breaker(mesh: Mesh, request: PolicyRequest, target: Target, verb: str) -> Change:
-    """The change to the host's DestinationRule; one is made where there is none."""
+    """The change to the host's DestinationRule; one is made where there is none.
+
+    A host outside of the cluster is named as the versions are, and has one for itself.
+    """
     service = resolve_service(mesh, target.service.name, target.service.namespace)
+    key, outside = service.key, request.subset.lower()
+    if is_outside(mesh, outside):
+        service, request = outside_service(mesh, outside), replace(request, subset="")
+    change = _of_host(mesh, service, request, target, verb)
+    return replace(change, service=key)
+
+
+def _of_host(
+    mesh: Mesh, service: Service, request: PolicyRequest, target: Target, verb: str
+) -> Change:
     home = service.key.namespace
     require_read(mesh, "destinationrules", home, f"which limits {service.key} has")
-    refuse_as_version(
-        mesh, request.subset, "its limits are in a DestinationRule of its own, which `edit` changes"
-    )
     joined = _counting(mesh, service, target)
     rule = _rule_for(service, joined, request.subset)
     if rule is None:
@@ -127,8 +138,8 @@ def bypassed(
     """
     if change.target.kind != "DestinationRule" or change.action == "delete":
         return ()
-    service = mesh.by_key.get(change.service)
-    every = governed(mesh, service.host) if service else ()
+    host = policy_host(mesh, change)
+    every = governed(mesh, host) if host else ()
     asked = [one for one in every if callers & one.workloads] or list(every)
     passed = [one for one in asked if not _is_in(change, one)]
     level = "danger" if len(passed) == len(asked) else "warning"
@@ -139,6 +150,8 @@ def passed_by(mesh: Mesh, change: Change) -> tuple[Caution, ...]:
     """Limits of a host whose requests a rule sends on to others: they hold for none of them."""
     service = mesh.by_key.get(change.service)
     if change.verb != "breaker" or change.action == "delete" or service is None:
+        return ()
+    if policy_host(mesh, change) != service.host:
         return ()
     traffic = traffic_to(mesh, service)
     own = [r for r in traffic.routes if r.carries and service.host in r.service.hosts]

@@ -13,25 +13,36 @@ from meshtui.mesh.ejection import (
     none_ejected_words,
 )
 from meshtui.mesh.governing import governed
+from meshtui.mesh.hosts import full_host, short_host
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.resolution import Cluster, world
 
 KIND = "DestinationRule"
 
 
+def policy_host(mesh: Mesh, change: Change) -> str:
+    """The host whose limits a DestinationRule's change is about; a service may send to others."""
+    spec = change.spec_after or change.spec_before
+    named = read.text(spec, "host")
+    if named:
+        return full_host(named, change.target.namespace, mesh.settings.domain)
+    service = mesh.by_key.get(change.service)
+    return service.host if service else ""
+
+
 def ejecting_none(before: Mesh, after: Mesh, change: Change) -> tuple[Caution, ...]:
     """Said where every cluster whose outlier detection changes is too small for it."""
-    service = after.by_key.get(change.service)
-    if change.target.kind != KIND or change.action == "delete" or service is None:
+    if change.target.kind != KIND or change.action == "delete":
         return ()
-    changed = dict(_changed(before, after, service.host))
-    named = _named(after, service.host)
+    host = policy_host(after, change)
+    changed = dict(_changed(before, after, host))
+    named = _named(after, host)
     sent = {name: found for name, found in changed.items() if _subset(found[0]) in named}
     counted = list((sent or changed).values())
     if not counted or not all(_none(cluster, number) for cluster, number in counted):
         return ()
     cluster, number = max(counted, key=lambda one: one[1])
-    name = service.key.name
+    name = short_host(host, change.service.namespace)
     of = f"subset {_subset(cluster)} of {name}" if cluster.subset else name
     percent = ejection_percent(read.obj(cluster.policy, "outlierDetection"))
     words = none_ejected_words(percent, number, of)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from meshtui.errors import NotFound, Refused
-from meshtui.mesh.model import Mesh, RuleOwner
+from meshtui.mesh.model import Mesh, RuleOwner, Service, ServiceKey
 from meshtui.mesh.resolution.names import covered
+from meshtui.mesh.versions import owner_of
 
 _MOST = 3
 
@@ -14,6 +15,14 @@ def is_outside(mesh: Mesh, host: str) -> bool:
     pods of ours, and nobody can say here whether it is ready.
     """
     return host not in mesh.by_host and any(host in entry.hosts for entry in mesh.service_entries)
+
+
+def outside_service(mesh: Mesh, host: str) -> Service:
+    """A host outside of the cluster as if it were a Service: in the namespace of who registers it,
+    whose DestinationRules count for all that call it."""
+    known = owner_of(mesh, host)
+    entry = next(e for e in mesh.service_entries if host in e.hosts)
+    return Service(known or ServiceKey(entry.ref.namespace, host), host)
 
 
 def refuse_as_version(mesh: Mesh, name: str, why: str) -> None:
@@ -30,9 +39,9 @@ def refuse_outside(mesh: Mesh, name: str) -> None:
     apart: what its own rules do is changed where they stand.
     """
     host = name.lower()
-    entry = next(
-        (e for e in mesh.service_entries if any(covered(host, h.lower()) for h in e.hosts)), None
-    )
+    named = [e for e in mesh.service_entries if any(covered(host, h.lower()) for h in e.hosts)]
+    exact = (e for e in named if host in map(str.lower, e.hosts))
+    entry = next(exact, named[0] if named else None)
     if entry is None or "." not in host:
         return
     what = f"{name} is a host of {entry.ref} and no Service of the cluster"

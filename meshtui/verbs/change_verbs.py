@@ -227,7 +227,12 @@ BREAKER = Verb(
     "breaker",
     "connection pool limits and outlier detection",
     (
-        Parameter("subset", "only this subset", placeholder="V", default=""),
+        Parameter(
+            "subset",
+            "only this subset, or host outside of the cluster",
+            placeholder="V",
+            default="",
+        ),
         *(Parameter(name, text, WHOLE, "N") for name, text in BREAKER_COUNTS),
         *(Parameter(name, text, ISTIO_DURATION, "10s") for name, text in BREAKER_TIMES),
     ),

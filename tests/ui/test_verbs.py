@@ -66,6 +66,27 @@ async def test_one_key_leads_from_a_version_to_the_limits_of_the_whole_host() ->
         assert drive.cockpit.asked[-1][0] == SetBreaker("", {"max_connections": 50})
 
 
+async def test_the_breaker_form_limits_a_host_outside_of_the_cluster() -> None:
+    cockpit = FakeCockpit()
+    outside = "api.example.com"
+    ports = [{"number": 9080, "name": "http", "protocol": "HTTP"}]
+    cockpit.raw["serviceentries"] = [
+        {
+            "metadata": {"name": "ext", "namespace": "default"},
+            "spec": {"hosts": [outside], "ports": ports, "resolution": "DNS"},
+        }
+    ]
+    rule = cockpit.raw["virtualservices"][0]["spec"]["http"][-1]
+    rule["route"].append({"destination": {"host": outside}, "weight": 0})
+    async with driving(cockpit) as drive:
+        await drive.go_to("reviews", outside)
+        await drive.press("b")
+        await drive.until(lambda: "this version; → the whole host" in drive.text)
+        await drive.press("tab", "5", "0", "enter")
+        await drive.until(lambda: bool(drive.cockpit.asked))
+        assert drive.cockpit.asked[-1][0] == SetBreaker(outside, {"max_connections": 50})
+
+
 async def test_breaker_is_taken_off_by_the_same_form() -> None:
     async with driving() as drive:
         await drive.go_to("reviews")

@@ -8,16 +8,19 @@ from dataclasses import replace
 import pytest
 
 from meshtui.canary.route import find_route
+from meshtui.changes.breaker_ops import bypassed, passed_by
 from meshtui.changes.build import build_change
-from meshtui.changes.change import SetBreaker, Target
+from meshtui.changes.change import ClearBreaker, SetBreaker, Target
+from meshtui.changes.ejecting import ejecting_none
 from meshtui.changes.locate import resolve_service
 from meshtui.changes.requests import _MAKERS, request_of
 from meshtui.cli.main import main
-from meshtui.errors import Exit, NotFound, Refused
+from meshtui.errors import Exit, NotFound
 from meshtui.mesh.model import Mesh, Ref, ServiceKey
 from meshtui.mesh.registered import ServiceEntry
 from meshtui.mesh.view import service_views
 from meshtui.operations.canary.preflight import objections
+from meshtui.operations.change.written_objects import mesh_after
 from meshtui.operations.session import Session
 from meshtui.verbs import BY_NAME
 from meshtui.verbs.line_values import parse_words
@@ -146,14 +149,60 @@ def test_what_nobody_knows_is_no_host_outside() -> None:
         resolve_service(around(), "nope", "a")
 
 
-def test_a_breaker_for_it_says_where_its_limits_are() -> None:
-    request = SetBreaker(OUTSIDE, {"max_connections": 5})
-    with pytest.raises(Refused) as caught:
-        build_change(mesh(), request, Target(KEY))
-    assert str(caught.value) == (
-        f"{OUTSIDE} is a host outside of the cluster:"
-        " its limits are in a DestinationRule of its own, which `edit` changes"
-    )
+LIMITS = SetBreaker(OUTSIDE, {"max_connections": 5})
+OWN = made("DestinationRule", "own", host=OUTSIDE, trafficPolicy={"tls": {"mode": "SIMPLE"}})
+WIDE = made(
+    "DestinationRule", "wide", host="*.example.com", trafficPolicy={"tls": {"mode": "SIMPLE"}}
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "target", "spec"),
+    {
+        "none has limits": (
+            (),
+            OUTSIDE,
+            {"host": OUTSIDE, "trafficPolicy": {"connectionPool": {"tcp": {"maxConnections": 5}}}},
+        ),
+        "it has a DestinationRule": (
+            (OWN,),
+            "own",
+            {
+                "host": OUTSIDE,
+                "trafficPolicy": {
+                    "tls": {"mode": "SIMPLE"},
+                    "connectionPool": {"tcp": {"maxConnections": 5}},
+                },
+            },
+        ),
+        "a wildcard's": (
+            (WIDE,),
+            OUTSIDE,
+            {
+                "host": OUTSIDE,
+                "trafficPolicy": {
+                    "tls": {"mode": "SIMPLE"},
+                    "connectionPool": {"tcp": {"maxConnections": 5}},
+                },
+            },
+        ),
+    }.values(),
+)
+def test_a_breaker_for_it_is_in_a_destination_rule_of_its_own(
+    more: tuple[Obj, ...], target: str, spec: Obj
+) -> None:
+    found = mesh(*more)
+    change = build_change(found, LIMITS, Target(KEY))
+    assert (change.target.name, change.service) == (target, KEY)
+    assert change.spec_after == spec
+    after = mesh_after(found, change)
+    assert (passed_by(after, change), bypassed(after, change)) == ((), ())
+    assert ejecting_none(found, after, change) == ()
+
+
+def test_where_it_has_no_limits_there_are_none_to_take_off() -> None:
+    with pytest.raises(NotFound, match=re.escape(f"{OUTSIDE} has no DestinationRule of its own")):
+        build_change(mesh(), ClearBreaker(OUTSIDE), Target(KEY))
 
 
 @pytest.mark.parametrize("canary", ["v1", OUTSIDE])

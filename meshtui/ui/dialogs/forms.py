@@ -8,6 +8,7 @@ from meshtui.changes.adopt_kind import AdoptionKind
 from meshtui.changes.breaker_fields import FIELDS
 from meshtui.changes.breaker_ops import WHOLE_HOST, limited_places
 from meshtui.changes.change import Request
+from meshtui.changes.outside import is_outside
 from meshtui.changes.requests import request_of
 from meshtui.dataclass import dataclass
 from meshtui.errors import Refused, Usage
@@ -171,6 +172,7 @@ def breaker_form(
     It begins with whose limits they are; from a version one key leads to the whole host.
     """
     subsets = [subset.name for subset in usable_subsets(mesh, view.service.host)]
+    subsets += [row.host for row in view.versions if is_outside(mesh, row.host)]
     first = _breaker_place(limited_places(mesh, view.service.host), subsets, selected)
     places = tuple(dict.fromkeys((first, WHOLE_HOST, *subsets)))
     now = {place: _limits_of(view, mesh, place) for place in places}
@@ -199,16 +201,17 @@ def _place_hint(first: str, places: Sequence[str]) -> str:
 
 def _breaker_place(limited: Sequence[str], subsets: list[str], at: VersionView | None) -> str:
     """The version under the cursor, else the only place that has limits, else the whole host."""
-    if at is not None and at.subset in subsets:
-        return at.subset
+    if at is not None and (at.subset or at.host) in subsets:
+        return at.subset or at.host
     return limited[0] if len(limited) == 1 else WHOLE_HOST
 
 
 def _limits_of(view: ServiceView, mesh: Mesh, place: str) -> Mapping[str, str]:
     """Its own limits by the command's names; "" for one that is not set."""
-    rules = mesh.rules_by_host.get(view.service.host, ())
+    outside = is_outside(mesh, place)
+    rules = mesh.rules_by_host.get(place if outside else view.service.host, ())
     policies = [rule.policy for rule in rules if rule.policy]
-    if place != WHOLE_HOST:
+    if place != WHOLE_HOST and not outside:
         policies = [s.policy for rule in rules for s in rule.subsets if s.name == place]
     policy = policies[0] if policies else {}
     return {name: _written(policy, FIELDS[name]) for name in BREAKER_FIELDS}
