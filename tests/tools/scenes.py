@@ -127,7 +127,7 @@ FIND = (
           pause_s=4.0),
     Scene("charts", (line("─ failing|╌ failing"), line("c v3"), line("shift v3 20 → 0 %")),
           (*REVIEWS, "h"), seconds=200.0, change=("shift", "reviews", "v3=0"), after=UNDONE),
-    Scene("latency", (line("1 version slow: reviews v3"), line(r"◆ v3 .* 0% .*>\d+ms")), V3,
+    Scene("latency", (line("1 version slow: reviews v3"), line(r"◆ v3 .* 0% .*over \d+ ms")), V3,
           seconds=110.0, scenario="latency"),
     Scene("crash", (Shows(r"(✖) v3 .*0/1 +CrashLoopBackOff", tinted=True), line("restart")), V3,
           seconds=100.0, scenario="crash"),

@@ -27,8 +27,8 @@ from meshtui.ui.table.order import CalmOrder, Sort
 from meshtui.ui.table.outline import outline
 from meshtui.ui.table.rows import head, row, wanted_name_width
 from meshtui.ui.table.sparklines import History
-from meshtui.ui.widgets.headline import ConnectedTo, Counts, counts_line, header_lines
-from meshtui.ui.widgets.paint import fit, fit_line, width_of
+from meshtui.ui.widgets.headline import ConnectedTo, Counts, _beside, counts_line, header_lines
+from meshtui.ui.widgets.paint import Span, fit, fit_line, width_of
 from tests.ui import bookinfo
 
 REVIEWS = ServiceKey(bookinfo.NAMESPACE, "reviews")
@@ -549,3 +549,29 @@ def test_of_a_slow_version_the_quantiles_that_are_slow_stand_out() -> None:
     line = row(outline((view,), frozenset(), NOBODY)[1], grid(150, 20), CellContext())
     roles = {piece.text.strip(): piece.role for piece in line}
     assert (roles["3ms"], roles["372ms"], roles["997ms"]) == ("muted", "slow", "slow")
+
+
+COUNTS = (
+    Span("✖ with only errors: reviews (no pod reached)", "failing"),
+    Span(" · ", "faint"),
+    Span("✖ 3 versions failing: reviews v3, productpage v1 and 1 more", "failing"),
+    Span(" · ", "faint"),
+    Span("● 2 ok", "ok"),
+)
+
+
+@pytest.mark.parametrize(
+    ("width", "told"),
+    [
+        (122, "".join(piece.text for piece in COUNTS)),
+        (82, "✖ with only errors: reviews (no pod reached) · ✖ 3 versions failing · ● 2 ok"),
+        (79, "✖ with only errors: reviews (no pod reached) · ✖ 3 versions failing"),
+        (60, "✖ with only errors · ✖ 3 versions failing"),
+    ],
+)
+def test_counts_of_states_lose_names_and_never_end_within_a_word(width: int, told: str) -> None:
+    line = "".join(
+        piece.text for piece in _beside(ConnectedTo("lab", "", "", False), COUNTS, width)
+    )
+    assert len(line) == width
+    assert line.split(maxsplit=1) == ["lab", told]

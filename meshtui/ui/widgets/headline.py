@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from rich.cells import cell_len
@@ -13,6 +13,7 @@ from meshtui.dataclass import dataclass
 from meshtui.mesh.control_plane import shown
 from meshtui.mesh.judging import (
     DEGRADED,
+    OK,
     ONLY_ERRORS,
     SICK,
     SLOW,
@@ -106,10 +107,27 @@ def _beside(place: ConnectedTo, counts: Line, inner: int) -> Line:
         blank = inner - width_of(left) - width_of(counts)
         if blank > 0:
             return (*left, Span(" " * blank), *counts)
+    for shorter in _briefer(counts):
+        blank = inner - width_of(context) - width_of(shorter)
+        if blank > 0:
+            return (*context, Span(" " * blank), *shorter)
     name, role = context[0]
     name = fit_middle(name, min(width_of(context), inner // 2))
     room = max(inner - cell_len(name) - 1, 0)
     return fit_line((Span(name, role), Span(" "), *fit_line(counts, room)), inner)
+
+
+def _briefer(counts: Line) -> Iterator[Line]:
+    """The counts with ever fewer words, each whole: the names go, the worst's last, and what is
+    well goes before those."""
+    pieces = list(counts)
+    named = [at for at, piece in enumerate(pieces) if piece.text.partition(": ")[2]]
+    for at in reversed(named):
+        if at == named[0] and len(pieces) > 2 and pieces[-1].text.startswith(SIGNS[OK]):
+            del pieces[-2:]
+            yield tuple(pieces)
+        pieces[at] = Span(pieces[at].text.partition(": ")[0], pieces[at].role)
+        yield tuple(pieces)
 
 
 def _context(place: ConnectedTo) -> Span:
