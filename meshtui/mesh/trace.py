@@ -223,7 +223,9 @@ def _to(view: View, found: Decision, targets: Iterable[RouteTarget], *notes: str
 
 
 def _of_clusters(view: View, targets: Iterable[RouteTarget]) -> Iterator[str]:
-    for target in {target.cluster: target for target in targets}.values():
+    known = {target.cluster: target for target in targets}
+    passing = [one for name in known if (one := view.reach(name).cluster) and one.by_address]
+    for target in known.values():
         reach = view.reach(target.cluster)
         label = target.subset or target.host or target.cluster
         if reach.cluster is None and (why := _unseen(view, target)):
@@ -231,7 +233,8 @@ def _of_clusters(view: View, targets: Iterable[RouteTarget]) -> Iterator[str]:
         elif reach.cluster is None:
             yield f"{label} has no cluster in the proxy (NC): {reach.missing}"
         elif reach.cluster.by_address:
-            yield f"{label} is called at the address that the caller chose: weights do nothing"
+            nothing = ": weights do nothing" if len(passing) == len(known) else ""
+            yield f"{label} is called at the address that the caller chose{nothing}"
         elif not reach.endpoints.found and not reach.endpoints.unknown:
             yield f"{label} has no endpoint (UH)"
         if reach.cluster is not None and (said := _backend_tls(reach.cluster)):

@@ -420,6 +420,34 @@ def test_a_tcp_rule_takes_what_is_no_http_and_nothing_of_http() -> None:
     assert taken(ask(speaking("http-db", **tcp), host="db:9080")) != "tcp[0]"
 
 
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ((90, 10), "out.test is called at the address that the caller chose"),
+        ((0, 1), "out.test is called at the address that the caller chose: weights do nothing"),
+    ],
+)
+def test_weights_do_something_where_not_all_is_called_by_address(
+    weights: tuple[int, int], said: str
+) -> None:
+    """A tenth of the requests goes to the address that was asked, as seen on a real mesh."""
+    known, out = (
+        {"destination": {"host": host}, "weight": weight}
+        for host, weight in zip(("db", "out.test"), weights, strict=True)
+    )
+    ports = [{"number": 9080, "name": "http", "protocol": "HTTP"}]
+    entry = {
+        "metadata": {"name": "out", "namespace": "default"},
+        "spec": {"hosts": ["out.test"], "ports": ports, "resolution": "NONE"},
+    }
+    called = service("db")
+    called["spec"]["ports"] = [{"name": "http", "port": 9080}]
+    rules = virtual_service("db", {"route": [known, out]})
+    objects = {"services": [called], "virtualservices": [rules], "serviceentries": [entry]}
+    found = ask(parse_mesh(objects), host="db:9080")
+    assert said in found.notes
+
+
 def test_a_tls_port_is_decided_by_the_name_of_the_handshake() -> None:
     tls = {"tls": [{"match": [{"sniHosts": ["db.test"]}], "route": [route("v1", 1, "db")]}]}
     mesh = speaking("tls-db", **tls, hosts=["db", "db.test"])

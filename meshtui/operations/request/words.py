@@ -54,6 +54,8 @@ def _by(asked: Asked) -> str:
 def _unseen(asked: Asked) -> str:
     """Why nobody's line was found."""
     if not asked.decision.effects.connection:
+        if asked.sight.caller is not None:
+            return f"none of its pods is at {asked.sight.caller.upstream_host}"
         return "no proxy's log has a line with its id (does the mesh log requests?)"
     local = asked.sent.answer.local
     if not local:
