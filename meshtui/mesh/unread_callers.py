@@ -146,7 +146,7 @@ def _mark(work: RowWork, why: str, sample: Sample, others: Sequence[str]) -> Non
     if not own or silent:
         work.caller, work.unknown_because = None, why
     elif others:
-        because = f"{why}, and its pods count all as {', '.join(others)}'s"
+        because = f"{why}, and its pods count all as {some_of(others)}'s"
         work.caller, work.unknown_because = None, because
 
 
@@ -157,6 +157,9 @@ def _nobody_seems_to_call(work: RowWork) -> bool:
 @lru_cache(maxsize=16)
 def _names(workloads: frozenset[tuple[str, str]]) -> str:
     """Of a large mesh the same thousands are named at each service of a sample."""
-    names = sorted(name for _, name in workloads)
+    return some_of(sorted(name for _, name in workloads))
+
+
+def some_of(names: Sequence[str]) -> str:
     more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
     return ", ".join(names[:MOST]) + more

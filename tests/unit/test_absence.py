@@ -164,6 +164,21 @@ async def test_a_caller_that_pods_name_as_anothers_is_said_to_be_missing(
     assert other.counted_because == told
 
 
+async def test_of_many_services_of_the_same_pods_two_are_named() -> None:
+    made = bench(page(), reviews())
+    shared_with(made, "a")
+    own, other = made.mesh.services
+    more = (
+        replace(other, key=ServiceKey("default", name), host=f"{name}.default.svc.cluster.local")
+        for name in ("b", "c", "d")
+    )
+    made.mesh = replace(made.mesh, services=(own, other, *more))
+    await made.tick(0, page=REFUSED, **{"reviews-v1": inbound(0)})
+    sample = await made.tick(10, page=REFUSED, **{"reviews-v1": inbound(80)})
+    told = service_views(made.mesh, sample)[0].counted_because
+    assert told.endswith("; what came to a, b and 2 more is in it")
+
+
 async def test_where_nothing_came_to_any_of_the_two_that_is_evidence() -> None:
     made = bench(page(), reviews())
     shared_with(made, "reviews-primary")
