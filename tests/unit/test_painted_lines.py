@@ -21,7 +21,7 @@ from meshtui.ui.panes.base import shortened
 from meshtui.ui.panes.charts.marks import legend, marked
 from meshtui.ui.panes.exposuretext import LABEL, _field
 from meshtui.ui.widgets.keys import keys_line
-from meshtui.ui.widgets.paint import Line, Span, chopped, fit, fit_line, width_of, wrapped
+from meshtui.ui.widgets.paint import Line, Span, chopped, fit, fit_line, jointed, width_of, wrapped
 from tests.ui import bookinfo
 from tests.ui.fake import NOW
 from tests.ui.test_graph_lines import edge, texts
@@ -167,6 +167,15 @@ def test_what_belongs_together_stays_so_behind_a_label(width: int) -> None:
     shown = [text_of(line)[LABEL + 2 :] for line in _field("rules of", said, width + LABEL + 2)]
     assert " ".join(shown) == said
     assert not any(line.endswith(("=", "^", "uri")) for line in shown)
+
+
+@pytest.mark.parametrize("room", range(24, 50))
+def test_a_cluster_is_broken_at_its_bars_and_dots_stay(room: int) -> None:
+    said = "200  via_upstream  2 ms  outbound|9080|v2|reviews.default.svc.cluster.local"
+    words = jointed(said, room).split(" ")
+    assert "".join(words) == said.replace(" ", "")
+    assert max(map(len, words)) <= max(room, 33)
+    assert "outbound|9080|v2|" in words
 
 
 def test_one_more_of_a_list_is_left_out_where_nothing_of_it_can_be_read() -> None:

@@ -19,7 +19,7 @@ from meshtui.mesh.view import ServiceView
 from meshtui.ui.main.rule_selection import place_of
 from meshtui.ui.panes.graphtext import rule_words
 from meshtui.ui.table.outline import version_name
-from meshtui.ui.widgets.paint import BLANK, LIMIT, Line, Span, chopped, span, wrapped
+from meshtui.ui.widgets.paint import BLANK, LIMIT, Line, Span, jointed, span, wrapped
 
 LABEL = 11
 MOST = 8
@@ -174,7 +174,7 @@ def _field(label: str, text: str, width: int, role: str = "text") -> list[Line]:
     """A label and its text, whose further lines stand below the first."""
     indent = LABEL + 2
     head, room = Span(f"  {label:<{LABEL}}", "muted"), max(width - indent, 8)
-    words = " ".join(part for word in clean(text, LIMIT).split() for part in chopped(word, room))
+    words = jointed(clean(text, LIMIT), room)
     return [
         (Span(" " * indent) if at else head, *line)
         for at, line in enumerate(wrapped(words, room, role))

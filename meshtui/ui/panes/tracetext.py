@@ -17,7 +17,7 @@ from meshtui.mesh.text import clean
 from meshtui.operations.look.trace import ProxyTrace, Traced
 from meshtui.operations.request.ask import Asked
 from meshtui.operations.request.words import request_line, request_rows
-from meshtui.ui.widgets.paint import BLANK, GLUE, LIMIT, Line, Span, fit, span, wrapped
+from meshtui.ui.widgets.paint import BLANK, GLUE, LIMIT, Line, Span, fit, jointed, span, wrapped
 
 LABEL = 9
 GAP = 2
@@ -57,9 +57,8 @@ def sent_lines(asked: Asked, width: int) -> list[Line]:
     """What came of a request that was sent, each part behind its label."""
     lines = _broken(f"sent  {request_line(asked)}", width, "strong")
     for label, text in request_rows(asked):
-        rows = textwrap.wrap(clean(text), max(width - LABEL - GAP, 10), break_on_hyphens=False) or [
-            ""
-        ]
+        room = max(width - LABEL - GAP, 10)
+        rows = textwrap.wrap(jointed(clean(text), room), room, break_on_hyphens=False) or [""]
         for place, row in enumerate(rows):
             head = Span(f"{'' if place else label:<{LABEL + GAP}}", "muted")
             lines.append((head, Span(row, _sent_role(asked, label))))
@@ -176,7 +175,7 @@ def _cell(rows: Rows, label: str, room: int) -> list[str]:
 
 def _lines_of(text: str, room: int) -> list[str]:
     """Neither a name is parted at its hyphens nor a version from its weight."""
-    kept = PART.sub(GLUE, text)
+    kept = PART.sub(GLUE, jointed(text, room))
     return [line.replace(GLUE, " ") for line in textwrap.wrap(kept, room, break_on_hyphens=False)]
 
 

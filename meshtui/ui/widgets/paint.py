@@ -183,7 +183,7 @@ UNIT = re.compile(
 GLUE = "\u00a0"
 """A blank that no line is broken at."""
 
-JOINED = "/-"
+JOINED = "/-|"
 """Behind these a word that is longer than a line is broken."""
 
 
@@ -195,6 +195,11 @@ def chopped(word: str, room: int) -> Iterator[str]:
         yield word[:cut]
         word = word[cut:]
     yield word
+
+
+def jointed(text: str, room: int) -> str:
+    """`text` with a blank at the joints where words are broken that no line has room for."""
+    return re.sub(r"\S+", lambda word: " ".join(chopped(word[0], room)), text)
 
 
 def wrapped(text: str, width: int, role: str = "", indent: str = "") -> list[Line]:
