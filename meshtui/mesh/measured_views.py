@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.own_past import OwnPast, judge_by
+from meshtui.mesh.sample_order import Orders
 from meshtui.mesh.signals import Sample, same_numbers
 from meshtui.mesh.steady import SteadyStates
 from meshtui.mesh.thresholds import Thresholds
@@ -25,6 +26,7 @@ class MeasuredViews:
     def __init__(self) -> None:
         self._past = OwnPast()
         self._steady = SteadyStates()
+        self._orders = Orders()
         self._asked: tuple[Sample | None, Thresholds] | None = None
         self._services: tuple[ServiceView, ...] = ()
         self._shown: Mapping[ServiceKey, _Shown] = {}
@@ -57,7 +59,7 @@ class MeasuredViews:
     ) -> tuple[ServiceView, ...]:
         if not services:
             return ()
-        works = put_to(services, sample, limits)
+        works = put_to(services, sample, limits, self._orders)
         works = self._past.judged(works, sample)
         works = self._steady.settled(works, sample, limits)
         return tuple([work.done() for work in works])

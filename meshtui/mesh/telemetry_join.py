@@ -16,7 +16,8 @@ from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.mesh.pod import NO_REVISION
 from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.row_work import RowWork, begun
-from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, UNTOLD, Responder, Signals, merged
+from meshtui.mesh.sample_order import Counted, Order, Side
+from meshtui.mesh.signals import NO_REQUESTS, UNTOLD, Responder, Signals, merged
 from meshtui.mesh.versions import VersionView
 
 REVISION_LABELS = (
@@ -26,7 +27,6 @@ REVISION_LABELS = (
 )
 """Where Istio has the canonical revision from, the first that is there."""
 
-Counted = Sequence[tuple[Responder, Signals]]
 _Found = Sequence[tuple[int, Pod]]
 
 TOGETHER_S = 60.0
@@ -35,6 +35,12 @@ TOGETHER_S = 60.0
 
 def revision_of(pod: Pod) -> str:
     return next((pod.labels[name] for name in REVISION_LABELS if pod.labels.get(name)), NO_REVISION)
+
+
+Placed = tuple[int, int, bool]
+"""Where a target stands in a sample, the row that it is of where it is of no other, and whether
+its requests have reached a pod. The row is -1 of all others, and `True` says of these that one
+row is known, and others that it is not of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +67,7 @@ class Joins:
         self._clusterless = clusterless
         self._owners = [row.owner or key for row in rows]
         self._known: dict[Responder, Join] = {}
-        self.known_alone: dict[Responder, int] = {}
-        """What `alone` found."""
+        self._placed: dict[Order, Sequence[Placed]] = {}
         self.services = tuple(dict.fromkeys((key, *self._owners)))
         """The service itself, then the others that its rows are of."""
 
@@ -72,14 +77,22 @@ class Joins:
             found = self._known[target] = self._find(target)
         return found
 
-    def alone(self, target: Responder) -> int:
-        """The row that a target is of where it is of no other; -1 for all others."""
-        found = self.known_alone.get(target)
+    def placed(self, order: Order) -> Sequence[Placed]:
+        """The service's targets in a sample of that order."""
+        found = self._placed.get(order)
         if found is None:
-            join = self.find(target)
-            found = join.rows[0] if len(join.rows) == 1 and not join.beside else -1
-            self.known_alone[target] = found
+            if len(self._placed) > 1:
+                self._placed.clear()
+            targets = ((at, order.targets[at]) for at in order.places(self.services))
+            found = self._placed[order] = [self._place(at, target) for at, target in targets]
         return found
+
+    def _place(self, at: int, target: Responder) -> Placed:
+        join = self.find(target)
+        alone = len(join.rows) == 1
+        if not alone or join.beside:
+            return at, -1, alone
+        return at, join.rows[0], self.reached(target)
 
     def _find(self, target: Responder) -> Join:
         mine = [i for i, owner in enumerate(self._owners) if owner == target.service]
@@ -226,15 +239,15 @@ class Parts:
         return self
 
 
-def joined(
-    joins: Joins, rows: Sequence[VersionView], called: Counted, served: Counted
-) -> list[RowWork]:
+def joined(joins: Joins, rows: Sequence[VersionView], called: Side, served: Side) -> list[RowWork]:
     """The rows with what either side counted, then what belongs to no single row."""
-    return _each_apart(joins, rows, called, served) or _joined(joins, rows, called, served)
+    return _each_apart(joins, rows, called, served) or _joined(
+        joins, rows, called.counted(joins.services), served.counted(joins.services)
+    )
 
 
 def _each_apart(
-    joins: Joins, rows: Sequence[VersionView], called: Counted, served: Counted
+    joins: Joins, rows: Sequence[VersionView], called: Side, served: Side
 ) -> list[RowWork] | None:
     """The same where all that was counted is of one row each, as nearly always; else None."""
     caller, server = _apart(joins, rows, called), _apart(joins, rows, served)
@@ -248,18 +261,17 @@ def _each_apart(
 
 
 def _apart(
-    joins: Joins, rows: Sequence[VersionView], counted: Counted
+    joins: Joins, rows: Sequence[VersionView], side: Side
 ) -> tuple[list[Signals], list[float]] | None:
     """What was counted of each row, and how much of it reached a pod."""
     seen, reached = [NO_REQUESTS] * len(rows), [0.0] * len(rows)
     several: dict[int, list[Signals]] = {}
-    known = joins.known_alone
-    for target, signals in counted:
-        at, requests = known.get(target), signals.requests
-        if at is None:
-            at = joins.alone(target)
+    every = side.signals
+    for place, at, says in joins.placed(side.order):
+        signals = every[place]
+        requests = signals.requests
         if at < 0:
-            if requests or len(joins.find(target).rows) == 1:
+            if requests or says:
                 return None
             continue
         if seen[at] is not NO_REQUESTS:
@@ -267,7 +279,7 @@ def _apart(
         elif not requests and signals.buckets:
             several[at] = [signals]
         seen[at] = signals
-        if target.version != UNKNOWN or target.workload or joins.reached(target):
+        if says:
             reached[at] += requests
     for at, parts in several.items():
         seen[at] = merged(parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field, replace
 
 from meshtui.dataclass import dataclass
@@ -32,8 +32,9 @@ from meshtui.mesh.parts_missing import counted_words, counts_elsewhere
 from meshtui.mesh.pod_health import RowPods, row_pods, with_pods, with_pods_state
 from meshtui.mesh.row_work import RowWork, begun, done
 from meshtui.mesh.rule_marks import faults_beside, marks_of
-from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, Responder, Sample, Signals, merged
-from meshtui.mesh.telemetry_join import Counted, Joins, joined
+from meshtui.mesh.sample_order import Orders, Side
+from meshtui.mesh.signals import NO_REQUESTS, UNKNOWN, Sample, Signals, merged
+from meshtui.mesh.telemetry_join import Joins, joined
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.undecided import mark_undecided, may_refuse_tokens
 from meshtui.mesh.unread_callers import mark_copies, mark_hops, mark_unread
@@ -266,16 +267,21 @@ def measured(
 
 
 def put_to(
-    views: Iterable[ServiceView], sample: Sample | None, limits: Thresholds
+    views: Iterable[ServiceView],
+    sample: Sample | None,
+    limits: Thresholds,
+    orders: Orders | None = None,
 ) -> Iterator[ServiceWork]:
     """The same for those who have more to say of them before they are done, one by one: what is
     known of a service is at hand still where it is done before the next one is begun.
+
+    `orders` are those of the sample before.
     """
     if sample is None or sample.window_s <= 0:
         for view in views:
             yield ServiceWork.on(_by_pods(view, None))
         return
-    sides = _by_service(sample.calls), _by_service(sample.answers)
+    sides = (orders or Orders()).sides(sample.calls, sample.answers)
     telemetry = _Telemetry(sample, *sides, by_service(sample.connections))
     for view in views:
         yield _measured_service(view, telemetry, limits)
@@ -296,16 +302,13 @@ def _by_pods(view: ServiceView, now: float | None) -> ServiceView:
     return replace(view, versions=rows)
 
 
-_ByService = Mapping[ServiceKey, list[tuple[Responder, Signals]]]
-
-
 @dataclass(frozen=True, slots=True)
 class _Telemetry:
-    """A sample, and what either side counted by the service that was asked."""
+    """A sample, and what either side counted by who answered."""
 
     sample: Sample
-    called: _ByService
-    served: _ByService
+    called: Side
+    served: Side
     connected: ByService
 
     def total(self, services: Sequence[ServiceKey]) -> tuple[Signals, Signals]:
@@ -320,36 +323,13 @@ class _Telemetry:
             merged([server.get(key, NO_REQUESTS) for key in services]),
         )
 
-    def counted(self, services: Sequence[ServiceKey]) -> tuple[Counted, Counted]:
-        """The same by who answered."""
-        if len(services) == 1:
-            return self.called.get(services[0], ()), self.served.get(services[0], ())
-        called, served = (
-            [each for key in services for each in side.get(key, ())]
-            for side in (self.called, self.served)
-        )
-        return called, served
-
-
-def _by_service(targets: Mapping[Responder, Signals]) -> _ByService:
-    """Those of one service mostly stand together, and share its key."""
-    found: dict[ServiceKey, list[tuple[Responder, Signals]]] = {}
-    last: ServiceKey | None = None
-    of_last: list[tuple[Responder, Signals]] = []
-    for each in targets.items():
-        key = each[0][0]
-        if key is not last:
-            last, of_last = key, found.setdefault(key, [])
-        of_last.append(each)
-    return found
-
 
 def _measured_service(view: ServiceView, telemetry: _Telemetry, limits: Thresholds) -> ServiceWork:
     sample = telemetry.sample
     if view.divided:
         view = _by_callers(view, sample)
     joins = view.joins or _joins(view, view.versions)
-    rows = joined(joins, view.versions, *telemetry.counted(joins.services))
+    rows = joined(joins, view.versions, telemetry.called, telemetry.served)
     if sample.unread or sample.muted:
         known = view.mesh
         mark_unread(
