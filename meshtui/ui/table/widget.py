@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from textual import events
 from textual.message import Message
@@ -324,10 +325,11 @@ class MeshTable(LinesView, can_focus=True):
     # The mouse
 
     def click_head(self, x: int) -> None:
+        """The cell before a title at the right is its own: its arrow may have moved it there."""
         end = 1
-        for column in self._grid.columns:
+        for column, after in zip_longest(self._grid.columns, self._grid.columns[1:]):
             end += column.width + self._grid.gap
-            if x < end:
+            if x < end - (after is not None and after.right):
                 known = [key for key, name in SORTED.items() if name == column.id]
                 self.post_message(self.Clicked(known[0] if known else ""))
                 return
