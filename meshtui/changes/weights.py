@@ -39,7 +39,13 @@ def redistribute(current: Mapping[str, float], wanted: Mapping[str, float]) -> d
 def _check(wanted: Mapping[str, float]) -> None:
     for label, weight in wanted.items():
         if not weight >= 0 or weight == float("inf"):
-            raise Usage(f"{label}={weight:g}: a weight is a number from 0")
+            raise Usage(f"{_name(label)}={weight:g}: a weight is 0 or more")
+
+
+def _name(label: str) -> str:
+    """As a person says it; a label may be a host and a subset with a bar between."""
+    host, _, subset = label.partition("|")
+    return subset or host
 
 
 def _share(rest: float, others: Sequence[str], current: Mapping[str, float]) -> dict[str, float]:
@@ -50,10 +56,11 @@ def _share(rest: float, others: Sequence[str], current: Mapping[str, float]) -> 
         return dict.fromkeys(others, 0.0)
     if len(others) == 1:
         return {others[0]: rest}
-    names = ", ".join(others)
+    first, *more = map(_name, others)
+    weights = [f"{first}={rest:g}", *(f"{name}=0" for name in more)]
     raise Refused(
-        f"{rest:g} % is left over and {names} have no weight to share it by",
-        "name the weights of all of them",
+        f"{rest:g} % is left over and {', '.join((first, *more))} have no weight to share it by",
+        f"say who takes it, as in {' '.join(weights)}",
     )
 
 

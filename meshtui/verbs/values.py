@@ -73,7 +73,7 @@ def weight(text: str) -> tuple[str, float]:
     except ValueError:
         value = -1.0
     if not 0 <= value < 1e9 or number.strip() != number:
-        raise Usage(f"{text!r}: a weight is a number from 0", "write VERSION=WEIGHT, as in v1=80")
+        raise Usage(f"{text!r}: a weight is 0 or more", "write VERSION=WEIGHT, as in v1=80")
     return name, value
 
 

@@ -104,8 +104,8 @@ def test_what_is_so_already_is_an_empty_change() -> None:
     [
         ({"v9": 10.0}, NotFound, "there are: v1, v2, v3"),
         ({"v1": 80.0, "v2": 40.0}, Usage, "more than 100"),
-        ({"v1": -1.0}, Usage, "from 0"),
-        ({"v1": float("nan")}, Usage, "from 0"),
+        ({"v1": -1.0}, Usage, "^v1=.*: a weight is 0 or more"),
+        ({"v1": float("nan")}, Usage, "^v1=.*: a weight is 0 or more"),
         ({"v1": 0.0, "v2": 0.0, "v3": 0.0}, Refused, "all weights would be 0"),
     ],
 )
@@ -115,6 +115,15 @@ def test_what_makes_no_sense_is_refused_in_one_line(
     mesh = reviews({"route": [route("v1", 90), route("v2", 10)]})
     with pytest.raises(error, match=words):
         change(mesh, Shift(asked))
+
+
+def test_a_rest_that_nobody_takes_is_refused_with_what_to_write() -> None:
+    mesh = reviews({"route": [route("v1", 100), route("v2", 0), route("v3", 0)]})
+    with pytest.raises(Refused) as refused:
+        change(mesh, Shift({"v1": 80.0}))
+    assert refused.value.what == "20 % is left over and v2, v3 have no weight to share it by"
+    assert refused.value.hint == "say who takes it, as in v2=20 v3=0"
+    assert not change(mesh, Shift({"v1": 80.0, "v2": 20.0, "v3": 0.0})).empty
 
 
 def test_the_only_destination_takes_everything() -> None:
