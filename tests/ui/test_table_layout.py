@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from meshtui.mesh.judging import NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
+from meshtui.mesh.judging import FAILING, NO_TRAFFIC, NOT_KNOWN, OK, ONLY_ERRORS
 from meshtui.mesh.model import Service, ServiceKey
 from meshtui.mesh.sides import CALLER, SIDES
 from meshtui.mesh.signals import Sample, Signals
@@ -22,7 +22,7 @@ from meshtui.ui.table.cells import WORDS, CellContext, cell
 from meshtui.ui.table.columns import COLUMNS, FULL_WEIGHT, SORTED, grid
 from meshtui.ui.table.layout import Layout, Wanted, namespaced, several
 from meshtui.ui.table.lineid import LineId
-from meshtui.ui.table.marks import service_marks, short_marks, version_marks
+from meshtui.ui.table.marks import folded_marks, service_marks, short_marks, version_marks
 from meshtui.ui.table.order import CalmOrder, Sort
 from meshtui.ui.table.outline import outline
 from meshtui.ui.table.rows import head, row, wanted_name_width
@@ -575,3 +575,27 @@ def test_counts_of_states_lose_names_and_never_end_within_a_word(width: int, tol
     )
     assert len(line) == width
     assert line.split(maxsplit=1) == ["lab", told]
+
+
+CRASH = "CrashLoopBackOff: app (Error, exit 3), restarted 4×"
+
+
+def crashing(*versions: str, crashed: str) -> ServiceView:
+    rows = (VersionView(name, pods=1, host="reviews") for name in versions)
+    sick = (
+        replace(row, pods_words=CRASH, pods_state=FAILING) if row.version == crashed else row
+        for row in rows
+    )
+    return replace(views()[0], versions=tuple(sick), marks=())
+
+
+def test_a_folded_service_says_what_is_wrong_with_the_pods_of_its_worst_version() -> None:
+    def words(view: ServiceView, cells: int, *notes: str) -> str:
+        return "".join(piece.text for piece in folded_marks(view, notes, cells))
+
+    assert words(crashing("v1", crashed="v1"), 60) == CRASH
+    assert words(crashing("v1", "v3", crashed="v3"), 60) == f"v3: {CRASH}"
+    noted = words(crashing("v1", crashed="v1"), 60, "fault ends 4m")
+    assert noted == f"fault ends 4m · {CRASH}"
+    assert words(crashing("v1", crashed="v1"), 11, "fault ends 4m") == "fault 4m"
+    assert words(crashing("v1", "v3", crashed=""), 60) == ""

@@ -52,7 +52,8 @@ def test_a_slow_version_that_takes_long_itself_is_said_to() -> None:
     (said,) = sentences(slow())
     assert said.state == SLOW and WORDS in said.head
     assert said.lines == (
-        "Its own proxy counts times like these (p50 400ms, p95 400ms): it takes that long itself.",
+        "Its own proxy counts such times, too (p50 400ms, p95 400ms): the time goes in its "
+        "program, or in calls that no proxy sees.",
     )
 
 
@@ -61,13 +62,15 @@ def test_what_waits_on_the_way_to_it_is_not_said_to_take_long_itself() -> None:
     assert [line.partition(" (")[0] for line in said.lines] == ["Callers wait longer than v3 takes"]
 
 
-def test_a_slow_version_that_it_calls_is_named_instead() -> None:
+def test_what_it_calls_that_takes_as_long_is_named_instead() -> None:
     found = slow()
     assert found.row is not None
-    behind = replace(found.view, versions=(replace(found.row, caller=timed(350)),))
-    assert spent(replace(found, below=(behind,))) == (
-        "It calls what is slow: reviews v3 (p50 350ms, p95 350ms). Look there first."
+    below = replace(found.view, versions=(replace(found.row, state=OK, caller=timed(350)),))
+    assert spent(replace(found, below=(below,))) == (
+        "It calls what takes as long: reviews v3 (p50 350ms, p95 350ms). Look there first."
     )
+    fast = replace(below, versions=(replace(found.row, caller=timed(FAST_MS)),))
+    assert "in its program" in spent(replace(found, below=(fast,)))
 
 
 @pytest.mark.parametrize("state", [OK, NO_TRAFFIC, FAILING])

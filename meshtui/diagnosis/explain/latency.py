@@ -27,8 +27,8 @@ BUCKETS = 2.5
 NEARLY = 0.8
 """Part of the requests of a quantile that must have been delayed to explain it; more is chance."""
 
-MOST = 3
-"""Slow versions that are named."""
+MOST, PART = 3, 0.5
+"""How many of those behind a slow version are named, and what part of its time they must take."""
 
 NEVER_MANY = 2
 """Connections that few requests fill, however fast the answers are."""
@@ -60,8 +60,8 @@ def waiting(scope: VersionScope) -> tuple[str, Steps]:
 
 
 def spent(scope: VersionScope) -> str:
-    """Where a slow version's time goes, where it is not on the way to it: in what it calls, or in
-    itself."""
+    """Where a slow version's time goes, where it is not on the way to it: in what it calls, as far
+    as that is seen, or in itself."""
     server = scope.server
     if scope.row is None or scope.row.state != SLOW or server is None or server.p50_ms is None:
         return ""
@@ -69,11 +69,12 @@ def spent(scope: VersionScope) -> str:
         f"{view.key.name} {row.label} ({_times(row.caller)})"
         for view in scope.below
         for row in view.versions
-        if row.state == SLOW and row.caller is not None
+        if row.caller and (row.caller.p50_ms or 0.0) >= PART * server.p50_ms
     ]
     if behind:
-        return f"It calls what is slow: {listed(behind, MOST)}. Look there first."
-    return f"Its own proxy counts times like these ({_times(server)}): it takes that long itself."
+        return f"It calls what takes as long: {listed(behind, MOST)}. Look there first."
+    where = "the time goes in its program, or in calls that no proxy sees"
+    return f"Its own proxy counts such times, too ({_times(server)}): {where}."
 
 
 def _times(signals: Signals) -> str:

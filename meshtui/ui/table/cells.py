@@ -33,6 +33,7 @@ from meshtui.ui.table.columns import Column
 from meshtui.ui.table.marks import (
     Notes,
     fault_in_short,
+    folded_marks,
     service_marks,
     short_marks,
     shortened,
@@ -310,7 +311,8 @@ def _marks(entry: TableLine, context: CellContext, cells: int) -> Line:
     if entry.version is not None:
         marks = version_marks(entry.version, cells, entry.view.pods_known)
         return _dimmed(marks) if context.is_stale(entry.view.key) else marks
-    return service_marks(entry.view, context.notes.get(entry.view.key, ()), cells)
+    notes = context.notes.get(entry.view.key, ())
+    return (folded_marks if entry.folded else service_marks)(entry.view, notes, cells)
 
 
 _CELLS: Mapping[str, Callable[[TableLine, CellContext], Line]] = {

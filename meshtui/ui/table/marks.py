@@ -13,6 +13,7 @@ from meshtui.mesh.judging import (
     FAILING,
     ONLY_ERRORS,
     REFUSED,
+    SEVERITY,
     SICK,
     SLOW,
     bad_ratio,
@@ -192,6 +193,19 @@ def short_marks(view: ServiceView) -> Line:
     if rule and rule.mirrors:
         pieces.append(Span("mirror", "mark"))
     return _joined(pieces)
+
+
+def folded_marks(view: ServiceView, notes: Sequence[str], cells: int) -> Line:
+    """The service's, and where there is room what is wrong with the pods of its worst version:
+    the line that says so by itself is not shown."""
+    own = service_marks(view, notes, cells)
+    bad = [row for row in view.versions if row.pods_words and row.pods_state]
+    if not bad or width_of(own) + width_of((SEPARATOR,)) >= cells:
+        return own
+    worst = min(bad, key=lambda row: SEVERITY[row.pods_state])
+    whose = f"{worst.label}: " if len(view.versions) > 1 else ""
+    words = span(f"{whose}{worst.pods_words}", worst.pods_state)
+    return (*own, SEPARATOR, words) if own else (words,)
 
 
 def version_marks(version: VersionView, cells: int = ROOMY, pods_known: bool = True) -> Line:
