@@ -595,7 +595,7 @@ def test_a_folded_service_says_what_is_wrong_with_the_pods_of_its_worst_version(
 
     assert words(crashing("v1", crashed="v1"), 60) == CRASH
     assert words(crashing("v1", "v3", crashed="v3"), 60) == f"v3: {CRASH}"
-    noted = words(crashing("v1", crashed="v1"), 60, "fault ends 4m")
-    assert noted == f"fault ends 4m · {CRASH}"
-    assert words(crashing("v1", crashed="v1"), 11, "fault ends 4m") == "fault 4m"
+    noted = words(crashing("v1", crashed="v1"), 60, "fault ends in 4m")
+    assert noted == f"fault ends in 4m · {CRASH}"
+    assert words(crashing("v1", crashed="v1"), 11, "fault ends in 4m") == "fault 4m"
     assert words(crashing("v1", "v3", crashed=""), 60) == ""
