@@ -48,6 +48,8 @@ class Printing:
     callers: bool = False
     formats: tuple[LogFormat, ...] = ()
     width: int = 0
+    last: int = 0
+    """Lines of each log that were read at first, 0 for all."""
 
 
 @dataclass(slots=True)
@@ -107,8 +109,10 @@ class LogPrinter:
             output.note(f"meshtui: {self._no_requests:,} {those} left out by the template")
         if self._left_out and not self._printed:
             lines = "line" if self._left_out == 1 else "lines"
+            last = self.how.last
+            more = f": the last {last:,} of each log, --tail reads more" if last else ""
             output.note(
-                f"meshtui: none of {self._left_out:,} {lines} fits {self.how.wanted.source}"
+                f"meshtui: none of {self._left_out:,} {lines} fits {self.how.wanted.source}{more}"
             )
         late = (late_words(self._late),) if self._late else ()
         for words in (*late, *unread_words(self._unknown, self._nameless)):

@@ -155,4 +155,5 @@ def _for(
         f"{pod.name}/{name}" if name else pod.name for pod in pods for name in start.logs_of(pod)
     ]
     width = min(max(map(len, names), default=0), _WIDEST)
-    return replace(printing, formats=formats, follow=follow, width=width)
+    last = 0 if follow else start.lines or 0
+    return replace(printing, formats=formats, follow=follow, width=width, last=last)

@@ -145,8 +145,17 @@ def test_the_options_choose_lines(
 @pytest.mark.parametrize(
     ("lines", "options", "said"),
     [
-        ([line(), FOREIGN], ["--flag", "XX"], "meshtui: none of 2 lines fits flag:XX\n"),
-        ([line()], ["--code", "5xx", "--grep", "[y]"], "none of 1 line fits code:5xx ~[y]\n"),
+        (
+            [line(), FOREIGN],
+            ["--flag", "XX"],
+            "meshtui: none of 2 lines fits flag:XX: the last 200 of each log, --tail reads more\n",
+        ),
+        (
+            [line()],
+            ["--code", "5xx", "--grep", "[y]", "--tail", "5"],
+            "none of 1 line fits code:5xx ~[y]: the last 5 of each log, --tail reads more\n",
+        ),
+        ([line(), FOREIGN], ["--flag", "XX", "--since", "5m"], "2 lines fits flag:XX\n"),
         ([line(503, "UO"), line()], ["--flag", "UO"], ""),
         ([], ["--flag", "UO"], ""),
     ],
