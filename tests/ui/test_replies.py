@@ -10,9 +10,10 @@ from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.actions.registry import footer
 from meshtui.ui.actions.situation import TABLE, Situation
+from meshtui.ui.panes.dock import PANES
 from meshtui.ui.table.outline import NOWHERE
 from meshtui.ui.widgets.headline import counts_line
-from meshtui.ui.widgets.keys import keys_line
+from meshtui.ui.widgets.keys import ALWAYS, keys_line
 from tests.ui.driving import driving
 from tests.ui.test_table_layout import views
 
@@ -43,6 +44,23 @@ def test_the_footer_names_filter_command_quit_and_digits(width: int) -> None:
     text = "".join(piece.text for piece in keys_line(footer(now), now, width))
     for words in ("? help", "q quit", "/ filter", ": command", "0-9 percent", "R roll back"):
         assert words in text, (words, text)
+
+
+@pytest.mark.parametrize("width", [80, 120, 160])
+@pytest.mark.parametrize("focus", sorted(PANES))
+def test_the_footer_of_every_pane_has_the_way_back_and_the_one_out_of_an_outage(
+    focus: str, width: int
+) -> None:
+    for version in ("", "v3"):
+        now = Situation(
+            focus, connected=True, service="reviews", version=version, open_panes=frozenset({focus})
+        )
+        offered = footer(now)
+        text = "".join(piece.text for piece in keys_line(offered, now, width))
+        wanted = [f"{a.shown} {a.label}" for a in offered if a.id in ALWAYS]
+        assert len(wanted) == len(ALWAYS) and all(words in text for words in wanted), text
+        own = [f"{a.shown} {a.label}" for a in offered if a.where == {focus}]
+        assert all(words in text for words in own[:2]), (own, text)
 
 
 def nowhere(view: ServiceView) -> ServiceView:

@@ -19,6 +19,11 @@ GAP = Span("  ")
 """Behind each entry. The last one needs none, and the first section no divider."""
 
 
+ALWAYS = ("help", "back", "rollback")
+"""Have room before all others, whatever has the focus: how to find a key, the way back, and the one
+that ends an outage."""
+
+SPARED = ("quit", "focus")
 NARROW = 100
 """Columns below which not all keys that a night on call needs have room."""
 
@@ -66,26 +71,27 @@ class KeysLine(LinesBlock):
 
 
 def keys_line(actions: Iterable[Action], now: Situation, width: int) -> Line:
-    """As many whole entries as there is room for, the first ones before all others; in groups.
+    """As many whole entries as there is room for; in groups.
 
     What may not be done is in brackets, dimmed. In a pane with little room how to leave the program
-    is the first thing to go: the way back is there, and the table's keys say it.
+    and the way to the next pane go first: the way back is there, and the table's keys say these.
     """
     if width < NARROW and now.focus != TABLE:
-        actions = sorted(actions, key=lambda action: action.id == "quit")
+        actions = sorted(actions, key=lambda action: action.id in SPARED)
+    wanted = list(enumerate(actions))
     room = width - 2 + width_of([GAP, DIVIDER])
-    sections: dict[int, list[Line]] = {}
-    for action in actions:
+    sections: dict[int, dict[int, Line]] = {}
+    for place, action in sorted(wanted, key=lambda one: one[1].id not in ALWAYS):
         entry = _entry(action, bool(action.forbidden(now)))
         section = _section(action)
         needed = width_of(entry) + (0 if section in sections else width_of([DIVIDER]))
         if needed <= room:
-            sections.setdefault(section, []).append(entry)
+            sections.setdefault(section, {})[place] = entry
             room -= needed
     pieces: list[Span] = [Span(" ")]
     for number in sorted(sections):
         pieces += [DIVIDER] if len(pieces) > 1 else []
-        pieces += [piece for entry in sections[number] for piece in entry]
+        pieces += [piece for _, entry in sorted(sections[number].items()) for piece in entry]
     return fit_line(tuple(pieces[:-1] if pieces[-1] is GAP else pieces), width)
 
 
