@@ -17,7 +17,7 @@ def config_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """What may be lost: names of a cluster, for the completion of words."""
+    """What may be lost: names of a cluster, for the completion of words, and themes as read."""
     return _base("XDG_CACHE_HOME", ".cache") / "meshtui"
 
 

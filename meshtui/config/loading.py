@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import TYPE_CHECKING, Any
 
 from meshtui.config.keys import located
 from meshtui.config.settings import BY_NAME, SETTINGS, Config, Misplaced, Setting, nearest
 from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
 from meshtui.paths import config_dir
+
+if TYPE_CHECKING:
+    import yaml
 
 DEFAULT = "default"
 LARGEST = 1024 * 1024
@@ -145,6 +146,8 @@ Found = tuple[dict[str, Any], dict[str, str]]
 
 
 def _from_file(text: str, file: File, wrong: Wrong) -> Found:
+    import yaml
+
     found: Found = ({}, {})
     path = file.path
     try:
@@ -182,8 +185,10 @@ DEEPEST = 4
 
 def _no_yaml(path: Path, error: Exception) -> str:
     """With the line, where that is known."""
-    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
-    if mark is None or not isinstance(error, yaml.MarkedYAMLError):
+    from yaml import MarkedYAMLError
+
+    mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+    if mark is None or not isinstance(error, MarkedYAMLError):
         words = "" if isinstance(error, RecursionError) else " ".join(str(error).split())
         return f"{path} is not YAML ({words or 'it is nested too deeply'})"
     return f"{path}:{mark.line + 1}: is not YAML ({' '.join((error.problem or '').split())})"
@@ -191,7 +196,9 @@ def _no_yaml(path: Path, error: Exception) -> str:
 
 def _twice(node: yaml.Node | None, depth: int = 0) -> Iterator[tuple[str, int, int]]:
     """Each key that stands in one map again: of what YAML reads the first is lost."""
-    if not isinstance(node, yaml.MappingNode) or depth >= DEEPEST:
+    from yaml import MappingNode
+
+    if not isinstance(node, MappingNode) or depth >= DEEPEST:
         return
     seen: dict[str, int] = {}
     for key, value in node.value:
@@ -204,8 +211,10 @@ def _twice(node: yaml.Node | None, depth: int = 0) -> Iterator[tuple[str, int, i
 
 def _lines(node: yaml.Node | None, above: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
     """The line of each key, from 1."""
+    from yaml import MappingNode
+
     found: dict[tuple[str, ...], int] = {}
-    if isinstance(node, yaml.MappingNode) and len(above) < DEEPEST:
+    if isinstance(node, MappingNode) and len(above) < DEEPEST:
         for key, value in node.value:
             path = (*above, str(key.value))
             found[path] = key.start_mark.line + 1

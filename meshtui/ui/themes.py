@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from textual.color import Color, ColorParseError
 from textual.theme import BUILTIN_THEMES, Theme
 
@@ -15,12 +14,10 @@ from meshtui.errors import Usage
 from meshtui.mesh.nearest import nearest_words
 from meshtui.mesh.text import clean
 from meshtui.ui import paths
+from meshtui.ui.theme_files import ThemeFiles
 from meshtui.ui.widgets.roles import OWN
 
 DEFAULT = "meshtui-dark"
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The C one reads the themes in a quarter of the time, and it is there in every common wheel."""
 
 _COLOURS = (
     "primary",
@@ -48,13 +45,16 @@ def load_themes(folders: Iterable[Path]) -> Themes:
     """All themes of the folders; of two with one name the later counts."""
     found: dict[str, Theme] = {}
     problems: list[str] = []
+    files = ThemeFiles()
     for path in (file for folder in folders for file in sorted(folder.glob("*.y*ml"))):
         try:
-            theme = parse_theme(yaml.load(path.read_text("utf-8"), _LOADER))  # noqa: S506 - safe ones
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
+            theme = parse_theme(files.content(path))
+        except (OSError, ValueError) as error:
+            files.leave_out(path)
             problems.append(clean(f"theme {path.name} left out: {error}", 200))
         else:
             found[theme.name] = theme
+    files.keep()
     return Themes(tuple(found.values()), tuple(problems))
 
 
