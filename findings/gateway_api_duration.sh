@@ -11,22 +11,10 @@
 #   reason. All that fits is read by time.ParseDuration.
 # Why it matters: a tool that moves a service from a VirtualService to an HTTPRoute, or that writes a person's "1.5s",
 #   works in all of its trials with whole seconds. Write milliseconds below 100 s and whole seconds above.
-set -eu
-dir=$(mktemp -d)
-trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
-cd "$dir"
-cat >go.mod <<'END'
-module finding
-
-go 1.26.0
-
-require (
-	google.golang.org/protobuf v1.36.11
-	sigs.k8s.io/gateway-api v1.6.0
-	sigs.k8s.io/yaml v1.6.0
-)
-END
-cat >main.go <<'END'
+. "$(dirname "$0")/environment"
+build_go 1.26.0 'google.golang.org/protobuf v1.36.11' \
+  'sigs.k8s.io/gateway-api v1.6.0' \
+  'sigs.k8s.io/yaml v1.6.0' <<'END'
 package main
 
 import (
@@ -126,6 +114,4 @@ a person "0s" fits
 	fmt.Println("still there")
 }
 END
-export GOFLAGS=-mod=mod GOWORK=off GOTOOLCHAIN=local
-go build -o finding . 2>errors || { cat errors >&2; exit 1; }
-./finding "$(go list -m -f '{{.Dir}}' sigs.k8s.io/gateway-api)"
+"$dir/go/finding" "$(cd "$dir/go" && go list -m -f '{{.Dir}}' sigs.k8s.io/gateway-api)"

@@ -10,18 +10,8 @@
 # Why it matters: a cockpit guards a patch with `test`. "Still null" cannot be told from "gone", which
 #   is welcome as a test that nobody added a mirror meanwhile, and a trap when the value was left out
 #   by mistake: the guard then passes for a missing key and refuses a present one.
-set -eu
-dir=$(mktemp -d)
-trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
-cd "$dir"
-cat >go.mod <<'END'
-module finding
-
-go 1.23
-
-require gopkg.in/evanphx/json-patch.v4 v4.13.0
-END
-cat >main.go <<'END'
+. "$(dirname "$0")/environment"
+build_go 1.23 'gopkg.in/evanphx/json-patch.v4 v4.13.0' <<'END'
 package main
 
 import (
@@ -60,5 +50,4 @@ func main() {
 	os.Exit(changed)
 }
 END
-export GOFLAGS=-mod=mod GOWORK=off GOTOOLCHAIN=local
-go run .
+"$dir/go/finding"

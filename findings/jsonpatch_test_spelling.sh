@@ -12,18 +12,8 @@
 # Why it matters: a cockpit that guards a change of a rule with a `test` on the rule's regex match is
 #   refused for each regex with a named group or an ampersand, whatever it does in between: nobody
 #   changed the rule. Test the resourceVersion, or escape those three characters and nothing else.
-set -eu
-dir=$(mktemp -d)
-trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
-cd "$dir"
-cat >go.mod <<'END'
-module finding
-
-go 1.23
-
-require gopkg.in/evanphx/json-patch.v4 v4.13.0
-END
-cat >main.go <<'END'
+. "$(dirname "$0")/environment"
+build_go 1.23 'gopkg.in/evanphx/json-patch.v4 v4.13.0' <<'END'
 package main
 
 import (
@@ -73,5 +63,4 @@ func main() {
 	os.Exit(changed)
 }
 END
-export GOFLAGS=-mod=mod GOWORK=off GOTOOLCHAIN=local
-go run .
+"$dir/go/finding"

@@ -11,15 +11,7 @@
 #   does; and a test with a fixed time fails or passes by that time. Write the text oneself, with
 #   isoformat(timespec="microseconds").
 . "$(dirname "$0")/environment"
-mkdir "$dir/reader"
-cat >"$dir/reader/go.mod" <<'END'
-module finding
-
-go 1.26.0
-
-require k8s.io/apimachinery v0.36.3
-END
-cat >"$dir/reader/main.go" <<'END'
+build_go 1.26.0 'k8s.io/apimachinery v0.36.3' <<'END'
 package main
 
 import (
@@ -43,8 +35,7 @@ func main() {
 	}
 }
 END
-export GOFLAGS=-mod=mod GOWORK=off GOTOOLCHAIN=local READER="$dir/reader/reader"
-(cd "$dir/reader" && go build -o reader .)
+export READER="$dir/go/finding"
 with_packages kubernetes==37.0.2 <<'END'
 import json
 import os

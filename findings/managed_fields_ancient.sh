@@ -12,18 +12,8 @@
 # Why it matters: "who set this weight?" is answered from here. A cockpit whose manager has a name of its own for each
 #   person or session uses the ten places up, its own and those of others: after ten changes the answer is nobody, with
 #   a time at which the field was not changed. Use one name, and keep who it was somewhere else.
-set -eu
-dir=$(mktemp -d)
-trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
-cd "$dir"
-cat >go.mod <<'END'
-module finding
-
-go 1.26.0
-
-require k8s.io/apimachinery v0.36.3
-END
-cat >main.go <<'END'
+. "$(dirname "$0")/environment"
+build_go 1.26.0 'k8s.io/apimachinery v0.36.3' <<'END'
 package main
 
 import (
@@ -117,5 +107,4 @@ func main() {
 	fmt.Println("still there")
 }
 END
-export GOFLAGS=-mod=mod GOWORK=off GOTOOLCHAIN=local
-go run . 2>errors || { cat errors >&2; exit 1; }
+"$dir/go/finding"

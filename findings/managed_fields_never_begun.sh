@@ -11,18 +11,8 @@
 # Why it matters: "who wrote this?" has no answer for the config map in which a tool keeps its history or its lock,
 #   which it makes first and fills later, and an apply of its own fields finds a conflict with "before-first-apply",
 #   that is, with itself. Create the object with its first content.
-set -eu
-dir=$(mktemp -d)
-trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
-cd "$dir"
-cat >go.mod <<'END'
-module finding
-
-go 1.26.0
-
-require k8s.io/apimachinery v0.36.3
-END
-cat >main.go <<'END'
+. "$(dirname "$0")/environment"
+build_go 1.26.0 'k8s.io/apimachinery v0.36.3' <<'END'
 package main
 
 import (
@@ -124,5 +114,4 @@ func main() {
 	fmt.Println("still there")
 }
 END
-export GOFLAGS=-mod=mod GOWORK=off GOTOOLCHAIN=local
-go run . 2>errors || { cat errors >&2; exit 1; }
+"$dir/go/finding"

@@ -12,15 +12,7 @@
 #   Read the other way round, a file means one thing to kubectl and another to the tool. Quote all strings
 #   (default_style), or give the dumper the resolvers of what will read it.
 . "$(dirname "$0")/environment"
-mkdir "$dir/reader"
-cat >"$dir/reader/go.mod" <<'END'
-module finding
-
-go 1.23
-
-require sigs.k8s.io/yaml v1.6.0
-END
-cat >"$dir/reader/main.go" <<'END'
+build_go 1.23 'sigs.k8s.io/yaml v1.6.0' <<'END'
 package main
 
 import (
@@ -42,8 +34,7 @@ func main() {
 	fmt.Println(string(text))
 }
 END
-export GOFLAGS=-mod=mod GOWORK=off GOTOOLCHAIN=local READER="$dir/reader/reader"
-(cd "$dir/reader" && go build -o reader .)
+export READER="$dir/go/finding"
 with_packages PyYAML==6.0.4 <<'END'
 import json
 import os

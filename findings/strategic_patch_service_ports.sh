@@ -13,21 +13,8 @@
 # Why it matters: a gateway's ports are edited in a file, and "configured" is all that one sees: the TLS port of all
 #   clients goes where HTTP/3 should. The Python client sends a dict for a Service as such a patch, too. Use
 #   server-side apply, or a JSON Patch by place.
-set -eu
-dir=$(mktemp -d)
-trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
-cd "$dir"
-cat >go.mod <<'END'
-module finding
-
-go 1.26.0
-
-require (
-	k8s.io/api v0.36.3
-	k8s.io/apimachinery v0.36.3
-)
-END
-cat >main.go <<'END'
+. "$(dirname "$0")/environment"
+build_go 1.26.0 'k8s.io/api v0.36.3' 'k8s.io/apimachinery v0.36.3' <<'END'
 package main
 
 import (
@@ -111,6 +98,4 @@ func main() {
 	os.Exit(status)
 }
 END
-export GOFLAGS=-mod=mod GOWORK=off GOTOOLCHAIN=local
-go build -o finding . 2>errors || { cat errors >&2; exit 1; }
-./finding
+"$dir/go/finding"
