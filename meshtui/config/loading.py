@@ -7,16 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from meshtui.config.keys import located
 from meshtui.config.settings import BY_NAME, SETTINGS, Config, Misplaced, Setting, nearest
 from meshtui.dataclass import dataclass
 from meshtui.errors import Usage
 from meshtui.paths import config_dir
-
-if TYPE_CHECKING:
-    import yaml
 
 DEFAULT = "default"
 LARGEST = 1024 * 1024
@@ -146,26 +143,25 @@ Found = tuple[dict[str, Any], dict[str, str]]
 
 
 def _from_file(text: str, file: File, wrong: Wrong) -> Found:
-    import yaml
+    from meshtui.config.yaml_lines import parse
 
     found: Found = ({}, {})
     path = file.path
     try:
-        raw = yaml.safe_load(text)
-        node = yaml.compose(text, yaml.SafeLoader)
-        file.lines.update(_lines(node))
-    except (yaml.YAMLError, RecursionError) as error:
-        wrong(Usage(_no_yaml(path, error)))
+        written = parse(text, path)
+    except Usage as error:
+        wrong(error)
         return found
-    if not isinstance(raw, dict):
-        if raw is not None:
+    file.lines.update(written.lines)
+    if not isinstance(written.raw, dict):
+        if written.raw is not None:
             hint = "`meshtui config init` writes an example"
             wrong(Usage(f"{path}: expected keys and values", hint))
         return found
-    for key, first, again in _twice(node):
+    for key, first, again in written.twice:
         hint = f"it stands in line {first} already: the last one would count"
         wrong(Usage(f"{path}:{again}: {key} stands twice", hint))
-    for key, value in raw.items():
+    for key, value in written.raw.items():
         setting = BY_NAME.get(str(key))
         if setting is None:
             near = nearest(str(key), BY_NAME)
@@ -178,49 +174,6 @@ def _from_file(text: str, file: File, wrong: Wrong) -> Found:
 
 FROM_ELSEWHERE = "is it of a newer version? those of this one are in the README's settings"
 """All of them would be half a screen, where none is near."""
-
-DEEPEST = 4
-"""Levels of keys whose lines are looked for: `contexts`, a pattern, `keys`, an action."""
-
-
-def _no_yaml(path: Path, error: Exception) -> str:
-    """With the line, where that is known."""
-    from yaml import MarkedYAMLError
-
-    mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
-    if mark is None or not isinstance(error, MarkedYAMLError):
-        words = "" if isinstance(error, RecursionError) else " ".join(str(error).split())
-        return f"{path} is not YAML ({words or 'it is nested too deeply'})"
-    return f"{path}:{mark.line + 1}: is not YAML ({' '.join((error.problem or '').split())})"
-
-
-def _twice(node: yaml.Node | None, depth: int = 0) -> Iterator[tuple[str, int, int]]:
-    """Each key that stands in one map again: of what YAML reads the first is lost."""
-    from yaml import MappingNode
-
-    if not isinstance(node, MappingNode) or depth >= DEEPEST:
-        return
-    seen: dict[str, int] = {}
-    for key, value in node.value:
-        name, line = str(key.value), key.start_mark.line + 1
-        if name in seen:
-            yield name, seen[name], line
-        seen[name] = line
-        yield from _twice(value, depth + 1)
-
-
-def _lines(node: yaml.Node | None, above: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    """The line of each key, from 1."""
-    from yaml import MappingNode
-
-    found: dict[tuple[str, ...], int] = {}
-    if isinstance(node, MappingNode) and len(above) < DEEPEST:
-        for key, value in node.value:
-            path = (*above, str(key.value))
-            found[path] = key.start_mark.line + 1
-            found |= _lines(value, path)
-    return found
-
 
 Where = Callable[[tuple[str, ...]], str]
 """Where a key stands, by the keys down to it."""

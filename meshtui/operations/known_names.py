@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from meshtui.cache_file import read_json, write_json
 from meshtui.mesh import read
 from meshtui.paths import cache_dir, kubeconfig_paths
 from meshtui.verbs.completing import Known
@@ -49,12 +50,8 @@ def names_file(kubeconfig: str | None, context: str | None) -> Path:
 
 def known_names(path: Path) -> Known:
     """What was read last; nothing where nothing was, or where it cannot be read."""
-    try:
-        if path.stat().st_size > _LARGEST:
-            return Known()
-        return parse_known(json.loads(path.read_bytes()))
-    except (OSError, ValueError, RecursionError):
-        return Known()
+    found = read_json(path, _LARGEST)
+    return Known() if found is None else parse_known(found)
 
 
 def parse_known(found: Any) -> Known:
@@ -151,13 +148,7 @@ async def read_names(kubeconfig: str | None, context: str | None) -> None:
 
 def write_names(path: Path, found: dict[str, Any]) -> None:
     """The whole file or none of it; for nobody else to read. Old files of others go."""
-    import tempfile
-
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".new")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(found, file)
-    Path(name).replace(path)
+    write_json(path, found)
     now = time.time()
     for other in path.parent.iterdir():
         if _age(other, now) > OLD_S:

@@ -7,11 +7,10 @@ was kept is known by the times and the size of its file, and checked as if it ca
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 from pathlib import Path
 from typing import Any
 
+from meshtui.cache_file import read_json, write_json
 from meshtui.paths import cache_dir
 
 LARGEST = 1024 * 1024
@@ -22,7 +21,8 @@ class ThemeFiles:
 
     def __init__(self) -> None:
         self._path = cache_dir() / "themes.json"
-        self._known = _read(self._path)
+        known = read_json(self._path, LARGEST)
+        self._known: dict[str, Any] = known if isinstance(known, dict) else {}
         self._used: dict[str, Any] = {}
 
     def content(self, path: Path) -> object:
@@ -48,21 +48,7 @@ class ThemeFiles:
         if self._used == self._known:
             return
         with contextlib.suppress(OSError, TypeError, ValueError):
-            text = json.dumps(self._used)
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            own = self._path.with_suffix(f".{os.getpid()}")
-            own.write_text(text, "utf-8")
-            own.replace(self._path)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > LARGEST:
-            return {}
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+            write_json(self._path, self._used)
 
 
 def _parsed(text: str) -> object:

@@ -254,9 +254,6 @@ def _age(pod: Pod, now: float) -> str:
     return "age ?" if made is None else human_duration(now - made)
 
 
-"""Cells of a pod's age, the blanks before it included."""
-
-
 def _rule(view: ServiceView, width: int) -> list[Line]:
     route = view.route
     if route is None:

@@ -72,7 +72,8 @@ class Layout:
         """The lines of these views; `sampled` tells samples apart, `namespaces` names them."""
         ordered = self._order.arrange(self._from(views, wanted.side), wanted.sort, sampled)
         ahead = self._ahead
-        if ahead[1:3] == (wanted, namespaces) and same_objects(ahead.ordered, ordered):
+        same = ahead.wanted == wanted and ahead.namespaces == namespaces
+        if same and same_objects(ahead.ordered, ordered):
             return ahead.laid
         return _laid(ordered, wanted, namespaces)
 
