@@ -43,7 +43,10 @@ def state_reason(line: ServiceView | VersionView, limits: Thresholds) -> tuple[s
     found = [f"{state}{since}: {_why(line, signals, limits)}"]
     if _is_held(line, signals, limits):
         last = f"; the last one failed at {_clock(line.failed_at)}" if line.failed_at else ""
-        found.append(f"held until enough requests succeed to be certain{last}")
+        until = (
+            line.leaving.words if line.leaving else "until enough requests succeed to be certain"
+        )
+        found.append(f"held {until}{last}")
     return tuple(found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import inf, sqrt
 
 Z95 = 1.96
 """Standard deviations of a 95 % interval of the normal approximation."""
@@ -42,3 +42,8 @@ def below(bad: float, requests: float, limit: float, z: float = Z95) -> bool:
         return limit > 1
     away = limit - bad / requests
     return away > 0 and away * away * requests > z * z * limit * (1 - limit)
+
+
+def enough_without(limit: float, z: float = Z95) -> float:
+    """Of more requests than these none of which is bad, `below` says so of `limit`."""
+    return z * z * (1 - limit) / limit if limit > 0 else inf

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from meshtui.mesh.changed import frozen, unfrozen
 from meshtui.mesh.connections import Connections
+from meshtui.mesh.leaving import Leaving
 from meshtui.mesh.model import Pod
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.versions import VersionView
@@ -41,6 +42,7 @@ class RowWork(Protocol):
     untimed: str
     state_since: float
     failed_at: float
+    leaving: Leaving | None
     tcp: Connections | None
 
 

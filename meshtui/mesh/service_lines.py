@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from meshtui.mesh.judging import OK, counts_of
+from meshtui.mesh.leaving import leaving
 from meshtui.mesh.pod_health import with_pods_state
 from meshtui.mesh.row_work import RowWork
 from meshtui.mesh.side_names import CALLER, SERVER
@@ -135,11 +136,12 @@ class ServiceLines:
         if caller is not None and work.caller is not None:
             work.state, work.slow = caller.shown, caller.slow
             work.state_since, work.failed_at = caller.entered, caller.failed_at
+            work.leaving = leaving(caller, self._limits) if self._limits else None
         if server is not None and work.server is not None:
             work.server_state = server.shown
         sides = iter(lines[2:])
         for row, caller, server in zip(work.rows, sides, sides, strict=False):
-            _show(row, caller, server)
+            _show(row, caller, server, self._limits)
 
     def _fits(self, work: ServiceWork) -> bool:
         """Whether the service has the rows that the lines were arranged for."""
@@ -236,12 +238,15 @@ def _is_well(work: ServiceWork | RowWork) -> bool:
     return work.server is None or work.server_state == OK
 
 
-def _show(row: RowWork, caller: Line | None, server: Line | None) -> None:
+def _show(
+    row: RowWork, caller: Line | None, server: Line | None, limits: Thresholds | None
+) -> None:
     pods_state = row.pods_state
     if caller is not None and row.caller is not None:
         state, row.slow = caller.shown if caller.slow else caller.state, caller.slow
         row.state = with_pods_state(state, pods_state) if pods_state else state
         row.state_since, row.failed_at = caller.entered, caller.failed_at
+        row.leaving = leaving(caller, limits) if limits and row.state == caller.state else None
     if server is not None and row.server is not None:
         state, row.server_slow = server.shown if server.slow else server.state, server.slow
         row.server_state = with_pods_state(state, pods_state) if pods_state else state

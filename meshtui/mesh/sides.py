@@ -32,7 +32,8 @@ def seen_from(view: ServiceView, side: str) -> ServiceView:
     if side == CALLER:
         return view
     rows = tuple(
-        changed(row, caller=signals_of(row, side), state=state_of(row, side))
+        changed(row, caller=signals_of(row, side), state=state_of(row, side), leaving=None)
         for row in view.versions
     )
-    return changed(view, versions=rows, caller=signals_of(view, side), state=state_of(view, side))
+    seen, state = signals_of(view, side), state_of(view, side)
+    return changed(view, versions=rows, caller=seen, state=state, leaving=None)

@@ -15,6 +15,7 @@ from meshtui.mesh.connections import Connections
 from meshtui.mesh.gateway_api import RULES
 from meshtui.mesh.hosts import short_host, split_host
 from meshtui.mesh.judging import NOT_KNOWN
+from meshtui.mesh.leaving import Leaving
 from meshtui.mesh.model import Mesh, Pod, Rule, Service, ServiceKey, Subset
 from meshtui.mesh.resolution import world
 from meshtui.mesh.routing import pods_of, pods_of_subset
@@ -89,6 +90,9 @@ class VersionView:
 
     failed_at: float = field(default=0.0, compare=False)
     """When a request failed last, as far as that was seen; else 0."""
+
+    leaving: Leaving | None = field(default=None, compare=False)
+    """When callers' state goes, of which nothing fails any more."""
 
     @property
     def label(self) -> str:

@@ -27,6 +27,7 @@ from meshtui.mesh.judging import (
     tally,
 )
 from meshtui.mesh.judging_rows import judge_rows, server_known, slowed
+from meshtui.mesh.leaving import Leaving
 from meshtui.mesh.model import Mesh, Rule, RuleOwner, Service, ServiceKey, VirtualService
 from meshtui.mesh.parts_missing import counted_words, counts_elsewhere
 from meshtui.mesh.pod_health import RowPods, row_pods, with_pods, with_pods_state
@@ -85,6 +86,9 @@ class ServiceView:
 
     failed_at: float = field(default=0.0, compare=False)
     """When a request failed last, as far as that was seen; else 0."""
+
+    leaving: Leaving | None = field(default=None, compare=False)
+    """When callers' state goes, of which nothing fails any more."""
 
     unruled: Unruled = field(default=Unruled(), compare=False)
     no_rule: bool = False
@@ -156,6 +160,7 @@ class ServiceWork:
     tcp: Connections | None = None
     state_since: float = 0.0
     failed_at: float = 0.0
+    leaving: Leaving | None = None
     takes_long: bool = True
     """Whether any of its rows may be slow; where not, nobody has to look for one that is."""
 
@@ -186,6 +191,7 @@ class ServiceWork:
         found.tcp = self.tcp
         if self.state_since:
             found.state_since, found.failed_at = self.state_since, self.failed_at
+            found.leaving = self.leaving
         return frozen(found, type(self.view))
 
 

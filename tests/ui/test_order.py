@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from meshtui.mesh.judging import DEGRADED, FAILING, OK
+from meshtui.mesh.leaving import Leaving
 from meshtui.mesh.model import Service, ServiceKey
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.versions import VersionView
@@ -106,10 +107,17 @@ def test_a_row_that_keeps_its_state_without_a_failure_says_since_when_none_faile
     assert marked(fine, 40).startswith("none failed since ") and marked(fine, 8) == "none now"
     assert "since" not in marked(replace(fine, caller=Signals(100, 10, 0.02)), 40)
     assert marked(replace(fine, state=OK), 40) == ""
+    soon = replace(fine, leaving=Leaving(83.2, 1300.0))
+    assert ", degraded until 84 more succeed or it is " in marked(soon, 80)
+    assert marked(soon, 40).startswith("none fails now, ok by ")
+    assert marked(soon, 12).startswith("ok by ") and marked(soon, 8) == "none now"
     service = replace(one("a", DEGRADED, 0.0), failed_at=1000.0)
     told = "".join(piece.text for piece in service_marks(service, (), 40))
     assert told.startswith("none failed since ")
     assert "".join(piece.text for piece in service_marks(service, (), 6)) == "none now"
+    service = replace(service, leaving=Leaving(83.2, 1300.0))
+    told = ["".join(p.text for p in service_marks(service, (), n)) for n in (80, 30, 12, 8)]
+    assert [words[:6] for words in told] == ["none f", "none f", "ok by ", "none n"]
 
 
 def marked(version: VersionView, cells: int) -> str:

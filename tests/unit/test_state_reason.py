@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
 from meshtui.diagnosis.state_reason import state_reason
-from meshtui.mesh.judging import DEGRADED, FAILING, FEW, NO_TRAFFIC, OK, ONLY_ERRORS, REFUSED, SLOW
+from meshtui.mesh.judging import (
+    DEGRADED,
+    FAILING,
+    FEW,
+    NO_TRAFFIC,
+    OK,
+    ONLY_ERRORS,
+    REFUSED,
+    SLOW,
+    Count,
+    Counts,
+    judged,
+)
+from meshtui.mesh.leaving import HELD, leaving
 from meshtui.mesh.measured_views import MeasuredViews
 from meshtui.mesh.signals import Signals
+from meshtui.mesh.standing import Line, Span, follow
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import structure
@@ -80,3 +95,51 @@ def test_since_when_is_when_it_was_first_seen_so_and_a_held_one_says_when_it_fai
     held = v3(1020.0, 0.0)
     assert held.state == FAILING and held.failed_at == 1010.0 and held.state_since == 1000.0
     assert len(state_reason(held, LIMITS)) == 2
+    assert held.leaving is not None and failing.leaving is None
+    assert held.leaving.words in state_reason(held, LIMITS)[1]
+
+
+def test_what_is_said_of_when_a_state_ends_is_when_it_ends() -> None:
+    """Every window without a failure until it goes, of services asked more or less often, with
+    few or many failures before, and after it came back."""
+    for usual, bad, limits in product((12.0, 40.0, 400.0), (0.01, 0.05, 0.5), (LIMITS, EASY)):
+        line = Line(OK, 0.0)
+        end = fail(line, usual, bad, limits, times=3, end=0.0)
+        for _ in range(2):
+            end = quiet(line, usual, limits, end)
+            end = fail(line, usual, bad, limits, times=3, end=end)
+
+
+EASY = Thresholds(degraded=0.001, failing=0.3)
+WINDOW_S = 15.0
+
+
+def step(line: Line, counts: Counts, limits: Thresholds, end: float) -> float:
+    """One more window, alone, as one that is long after the others."""
+    newest = Span(end, end + WINDOW_S)
+    follow(line, [counts], judged(Count(*counts), limits), newest, limits)
+    line.at = newest.end
+    return newest.end
+
+
+def fail(
+    line: Line, usual: float, bad: float, limits: Thresholds, *, times: int, end: float
+) -> float:
+    for _ in range(times):
+        end = step(line, (usual, usual * bad, 0.0, 0.0), limits, end)
+        assert leaving(line, limits) is None  # a request just failed
+    return end
+
+
+def quiet(line: Line, usual: float, limits: Thresholds, end: float) -> float:
+    """Until it is well: not before it was promised, and no later."""
+    while line.state in HELD:
+        state, before = line.state, leaving(line, limits)
+        end = step(line, (usual, 0.0, 0.0, 0.0), limits, end)
+        if before is None:
+            continue
+        promised = usual > before.requests or end >= before.latest
+        assert line.state not in HELD or not promised
+        exactly = state == DEGRADED and not promised
+        assert not exactly or line.state == DEGRADED
+    return end

@@ -66,7 +66,7 @@ def headline(scope: VersionScope) -> str:
     """The state in a sentence. What is unknown, idle, or all errors never reads alike."""
     state, caller = state_of(scope), scope.caller
     what = "requests that reach no pod" if scope.nowhere else scope.name
-    row = scope.row
+    row, line = scope.row, scope.row or scope.view
     if row is not None and row.pods_state and SEVERITY[state] >= SEVERITY[row.pods_state]:
         return f"{state}: the pods of {what}: {row.pods_words}. {_answers(caller)}"
     if state == NOT_KNOWN or caller is None:
@@ -87,7 +87,9 @@ def headline(scope: VersionScope) -> str:
         fail = f" {_part(caller)} of the {rate(caller.rps)} fail." if caller.error_ratio else ""
         return f"slow: of {what}, {_slow(scope)}.{fail}"
     if not bad_ratio(caller) and state != OK:
-        return f"{state}: none of the {rate(caller.rps)} to {what} fails now, too few to be certain"
+        until = f": {state} {line.leaving.words}" if line.leaving else ""
+        none = f"none of the {rate(caller.rps)} to {what} fails now, too few to be certain"
+        return f"{state}: {none}{until}"
     if not bad_ratio(caller):
         return f"ok: none of the {rate(caller.rps)} to {what} fails{_turned_away(caller)}"
     part = _part(caller)

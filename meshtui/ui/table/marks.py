@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import ceil
 
 from rich.cells import cell_len
 
 from meshtui.mesh.judging import (
     DEGRADED,
-    FAILING,
-    ONLY_ERRORS,
-    REFUSED,
     SEVERITY,
     SICK,
     SLOW,
@@ -20,6 +18,7 @@ from meshtui.mesh.judging import (
     brief_slow,
     failing_codes,
 )
+from meshtui.mesh.leaving import HELD
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.quantity import left_words
 from meshtui.mesh.signals import UNKNOWN, Signals
@@ -59,17 +58,26 @@ NONE_NOW = "none now"
 
 
 def held(line: ServiceView | VersionView, cells: int = ROOMY) -> str:
-    """Why a row keeps a bad state while nothing of it fails; empty where something does."""
+    """Why a row keeps a bad state while nothing of it fails, and until when; else empty."""
     if line.state not in HELD or not line.failed_at or line.caller is None:
         return ""
     if bad_ratio(line.caller) != 0:
         return ""
-    whole = f"none failed since {time.strftime('%H:%M:%S', time.localtime(line.failed_at))}"
-    return whole if cell_len(whole) <= cells else NONE_NOW
+    fitting = (words for words in _held_words(line) if cell_len(words) <= cells)
+    return next(fitting, NONE_NOW)
 
 
-HELD = frozenset({DEGRADED, FAILING, REFUSED, ONLY_ERRORS})
-"""States that are left only when it is certain that they are over."""
+def _held_words(line: ServiceView | VersionView) -> Iterator[str]:
+    """The longest first."""
+    since = f"none failed since {time.strftime('%H:%M:%S', time.localtime(line.failed_at))}"
+    if line.leaving is None:
+        yield since
+        return
+    latest = time.strftime("%H:%M", time.localtime(line.leaving.latest + 59.0))
+    more = f"{max(ceil(line.leaving.requests), 1):,} more succeed"
+    yield f"{since}, {line.state} until {more} or it is {latest}"
+    yield f"none fails now, ok by {latest}"
+    yield f"ok by {latest}"
 
 
 def service_marks(view: ServiceView, notes: Sequence[str] = (), cells: int = ROOMY) -> Line:
@@ -97,7 +105,7 @@ def _line_of(view: ServiceView, notes: Sequence[str], brevity: Brevity) -> Line:
     pieces += [span(view.counted_because, "unknown")] if view.counted_because else []
     pieces += _selected(view)
     pieces += [span(brevity("", mark), _role(mark)) for mark in rest]
-    words = held(view, ROOMY if brevity is _whole else 0)
+    words = held(view, _HELD_CELLS.get(brevity, 0))
     pieces += [Span(words, "muted")] if words else []
     return _joined(pieces)
 
@@ -173,6 +181,9 @@ def _least(note: str, mark: str) -> str:
         return OVERDUE if note.endswith(OVERDUE) else note.partition(" ")[0]
     return _word(note, mark)
 
+
+_HELD_CELLS: Mapping[Brevity, int] = {_whole: ROOMY, _aimed: 28, _brief: 12}
+"""What of a line's cells may say why it keeps its state."""
 
 _ABORT = re.compile(r"\babort (?:grpc )?(\S+)")
 
