@@ -82,6 +82,10 @@ class Phase:
         }
 
 
+FRAME, ASKS_FOR_FRAMES, HAS_FRAMES = b"\x1b[?2026h", b"\x1b[?2026$p", b"\x1b[?2026;2$y"
+"""Synchronized output: how a frame begins, whether the terminal has it, and that it has."""
+
+
 class Screen:
     """The screen of a build in a terminal of its own, with the probe in it."""
 
@@ -89,7 +93,7 @@ class Screen:
         """`words` are for its command line; a configuration may lie in `state`."""
         self._root, self._kubeconfig, self._state = root, kubeconfig, state
         self._words = words
-        self.bytes, self.last = 0, b""
+        self.bytes, self.frames, self.last = 0, 0, b""
         self._news: list[dict[str, Any]] = []
         self._bell = threading.Condition()
 
@@ -127,6 +131,9 @@ class Screen:
                 if select.select([self._master], [], [], 1.0)[0]:
                     read = os.read(self._master, 65536)
                     self.bytes, self.last = self.bytes + len(read), read
+                    self.frames += read.count(FRAME)
+                    if ASKS_FOR_FRAMES in read:
+                        os.write(self._master, HAS_FRAMES)
             except (OSError, ValueError):
                 return
 
@@ -154,9 +161,12 @@ class Screen:
     def press(self, key: bytes) -> float | None:
         """Milliseconds until it was on the terminal."""
         pressed = time.monotonic()
-        os.write(self._master, key)
+        self.type(key)
         shown = self.wait("moved", pressed, 10.0)
         return None if shown is None else 1000 * (shown - pressed)
+
+    def type(self, key: bytes) -> None:
+        os.write(self._master, key)
 
     def possible(self, key: bytes) -> bytes:
         """The key, or where the cursor cannot move that way its opposite."""
