@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -56,50 +55,15 @@ HANDLERS: Mapping[str, tuple[str, str]] = {
 CHANGE = ("change_commands", "change")
 
 
-_UNKNOWN = re.compile(r"argument \w+: invalid choice: '(.*)' \(choose from (.*)\)")
-
-
-def _nearest(line: str) -> str:
-    """Of a word that nothing is called the nearest that something is; all where none is near."""
-    found = _UNKNOWN.fullmatch(line)
-    if found is None:
-        return line
-    from difflib import get_close_matches
-
-    names = [name.strip(" '") for name in found[2].split(",")]
-    near = get_close_matches(found[1], names, 2, 0.6)
-    hint = f"is it {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
-    return f"there is no {found[1]}: {hint}"
-
-
-_STRAY = ("unrecognized arguments: ", "argument COMMAND: ")
-"""What argparse says of an option that is none, or of its value."""
-
-
-def _unknown_option(words: Sequence[str]) -> str:
-    """The first option that nothing is called, with the nearest; empty where there is none."""
-    from difflib import get_close_matches
-
-    named = [verb for verb in VERBS if verb.name.partition(" ")[0] in words]
-    groups = (EVERYWHERE, SCREEN_ONLY, WITHOUT_COMMAND, HOW, *(verb.parameters for verb in named))
-    known = {f"--{one.name}" for group in groups for one in group}
-    known |= {"--help", "--version", *(["--off"] if any(verb.off for verb in named) else [])}
-    given = (word.partition("=")[0] for word in words if word.startswith("--") and word != "--")
-    unknown = next((one for one in given if not any(name.startswith(one) for name in known)), "")
-    near = get_close_matches(unknown, known, 1, 0.6)
-    is_it = f": is it {near[0]}?" if near else ""
-    return f"there is no {unknown}{is_it}" if unknown else ""
-
-
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line and exits with 2."""
 
     words: Sequence[str] = ()
 
     def error(self, message: str) -> NoReturn:
-        line = _unknown_option(self.words) if message.startswith(_STRAY) else ""
-        line = line or _nearest(" ".join(message.split()))
-        self.exit(Exit.USAGE, f"{self.prog}: {line} (see `{self.prog} --help`)")
+        from meshtui.cli.wrong_words import line_of
+
+        self.exit(Exit.USAGE, line_of(self.prog, self.words, " ".join(message.split())))
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         if message:
@@ -109,6 +73,17 @@ class _Parser(argparse.ArgumentParser):
     def _print_message(self, message: str, file: Any = None) -> None:
         """Help and version: they are what was asked for."""
         output.lines(message)
+
+
+def _subparsers(parser: Any, **options: Any) -> Any:
+    """Those below know all the words, too."""
+
+    def below(**of_one: Any) -> _Parser:
+        made = _Parser(**of_one)
+        made.words = parser.words
+        return made
+
+    return parser.add_subparsers(parser_class=below, **options)
 
 
 def build_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
@@ -129,7 +104,7 @@ def build_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
     parser.words = words or ()
     parser.add_argument("--version", action="version", version=f"meshtui {__version__}")
     parser.set_defaults(run=_deferred("screen", "screen"), command="")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    commands = _subparsers(parser, title="commands", metavar="COMMAND")
     for verb in wanted:
         if verb.command and verb.group not in (LAB, CANARY):
             _add_verb(commands, verb, parents=[_everywhere()])
@@ -156,7 +131,7 @@ def _is_option(word: str) -> bool:
 
 def _add_canary(commands: Any) -> None:
     canary = commands.add_parser("canary", help="the autopilot of a canary")
-    actions = canary.add_subparsers(title="actions", metavar="ACTION", required=True)
+    actions = _subparsers(canary, title="actions", metavar="ACTION", required=True)
     for verb in (verb for verb in VERBS if verb.group == CANARY):
         name = verb.name.removeprefix("canary ")
         _add_verb(actions, verb, name=name, parents=[_everywhere()])
@@ -171,7 +146,7 @@ def _add_lab(commands: Any) -> None:
             continue
         if actions is None:
             lab = commands.add_parser("lab", help="the demo's mesh alone")
-            actions = lab.add_subparsers(title="actions", metavar="ACTION", required=True)
+            actions = _subparsers(lab, title="actions", metavar="ACTION", required=True)
         _add_verb(actions, verb, name=verb.name.removeprefix("lab "))
 
 
