@@ -185,15 +185,15 @@ async def test_one_is_started_by_words_after_a_question(size: tuple[int, int]) -
 
 async def test_on_fail_hold_is_in_the_question_and_another_service_may_be_named() -> None:
     async with driving(FakeCockpit()) as drive:
-        await drive.go_to("reviews")
-        await command(drive, "canary run ratings.bookinfo --to v2 --on-fail hold --timeout 20s")
+        await drive.go_to("ratings")
+        await command(drive, "canary run reviews.bookinfo --to v2 --on-fail hold --timeout 20s")
         words = await asked(drive)
-        assert "Start a canary of ratings.bookinfo to v2?" in words
+        assert "Start a canary of reviews.bookinfo to v2?" in words
         assert "stays at its step, and waits for a person" in words
         await drive.press("enter")
         await drive.until(lambda: drive.cockpit.started)
         options = ("--to=v2", "--on-fail=hold", "--timeout=20s", "--yes")
-        assert drive.cockpit.started == [(RATINGS, ("run", "ratings.bookinfo", *options))]
+        assert drive.cockpit.started == [(REVIEWS, ("run", "reviews.bookinfo", *options))]
 
 
 async def test_enter_in_the_pane_opens_the_line_with_what_is_known() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshtui.canary.plan import Plan as CanaryPlan
-from meshtui.canary.route import RouteFacts, percents_of
+from meshtui.canary.route import RouteFacts, find_route, percents_of
 from meshtui.changes.change import Caution, Request, SetMirror, Shift, Target
 from meshtui.changes.checks import owners
 from meshtui.changes.locate import Located
 from meshtui.changes.outside import is_outside
+from meshtui.errors import Refused
 from meshtui.mesh.carrying import ordinary, traffic_to
-from meshtui.mesh.model import Mesh
+from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.quantity import number_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.thresholds import Thresholds
@@ -31,6 +32,20 @@ def objections(
         *_telemetry(located, rows, facts, sample),
         *_hidden(mesh, located, facts),
     )
+
+
+def refuse_at_once(
+    mesh: Mesh, service: ServiceKey, plan: CanaryPlan, sample: Sample | None
+) -> None:
+    """Raises what the mesh as it is known already has against a run, before anybody is asked."""
+    callers = sample.clients.get(service) if sample else None
+    target = Target(service, plan.rule, callers=callers)
+    located, facts = find_route(mesh, target, plan.version)
+    found = objections(mesh, located, facts, sample)
+    if dangers := [one.text for one in found if one.level == "danger"]:
+        what = f"the canary of {service} cannot begin: {'; '.join(dangers)}"
+        force = f"--to {plan.version} --force"
+        raise Refused(what, f"`meshtui canary run {service} {force}` accepts it")
 
 
 def _pods(located: Located, facts: RouteFacts, rows: tuple[VersionView, ...]) -> Iterator[Caution]:

@@ -233,6 +233,8 @@ class CanaryPane(Pane):
 
     def _begin(self, request: RunRequest) -> None:
         """Asks before anything is started. Raises what stands against it."""
+        from meshtui.operations.canary.preflight import refuse_at_once
+
         snapshot = self._snapshot
         if self._service is None or snapshot is None:
             return
@@ -243,7 +245,10 @@ class CanaryPane(Pane):
                 return
             raise self._not_begun(service)
         view = next((one for one in snapshot.views if one.key == service), None)
-        self._confirm(service, request.words(service), *begin_question(request, service, view))
+        question = begin_question(request, service, view)
+        mesh = view.mesh if view is not None else snapshot.mesh
+        refuse_at_once(mesh, service, request.plan, snapshot.sample)
+        self._confirm(service, request.words(service), *question)
 
     @property
     def _progress(self) -> Progress | None:
