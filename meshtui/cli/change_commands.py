@@ -367,6 +367,16 @@ def report(
         _print(outcome, form, dry, shares, parts)
 
 
+def _doubts(share: Share) -> str:
+    if share.settled:
+        return ""
+    return (
+        "  (not by chance)"
+        if not share.plausible
+        else "  (off by more than the margin: by chance?)"
+    )
+
+
 def _done(outcome: Outcome) -> list[str]:
     lines = [outcome.sentence]
     if outcome.change_id:
@@ -393,6 +403,6 @@ def _print(outcome: Outcome, form: str, dry: bool, shares: tuple[Share, ...], pa
         for text in _done(outcome):
             output.line(text)
     for share in shares:
-        output.line(f"{share}{'' if share.plausible else '  (not by chance)'}")
+        output.line(f"{share}{_doubts(share)}")
     for warning in (*outcome.plan.warnings, *outcome.warnings):
         output.note(f"warning: {warning}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import sqrt
 
 from meshtui.dataclass import dataclass
-from meshtui.mesh.interval import Z95
+from meshtui.mesh.interval import Z95, interval
 from meshtui.mesh.view import ServiceView
 
 
@@ -21,9 +21,25 @@ class Share:
 
     @property
     def plausible(self) -> bool:
-        """False where chance alone would hardly give such a share: more than three sigmas off."""
+        """False where chance alone would hardly give such a share: more than three sigmas off.
+
+        Nor where the margin that is shown reaches what was asked: of few requests it is wider.
+        """
         sigma = sqrt(self.asked * (100 - self.asked) / self.requests)
-        return abs(self.measured - self.asked) <= max(3 * sigma, 100 / self.requests)
+        by_chance = max(3 * sigma, 100 / self.requests)
+        return self._off <= (max(by_chance, self.margin) if sigma else by_chance)
+
+    @property
+    def settled(self) -> bool:
+        """Whether what was asked is within the margin; plausible is more than that.
+
+        Of none and of all there is no chance, so that one odd request is all that is let pass.
+        """
+        return self.plausible and (self._off <= self.margin or self.asked in (0, 100))
+
+    @property
+    def _off(self) -> float:
+        return abs(self.measured - self.asked)
 
     def __str__(self) -> str:
         words = f"{self.label} {self.asked:.3g} % asked"
@@ -52,5 +68,13 @@ def shares_of(view: ServiceView) -> tuple[Share, ...]:
 
 
 def _share(label: str, asked: float, share: float, total: int) -> Share:
-    margin = 100 * Z95 * sqrt(max(share * (1 - share), 0.0) / total)
-    return Share(label, asked, 100 * share, margin, total)
+    return Share(label, asked, 100 * share, 100 * _margin(share, total), total)
+
+
+def _margin(share: float, total: int) -> float:
+    """As wide to both sides; where none or all were counted, up to where it may well lie."""
+    spread = share * (1 - share)
+    if spread > 0:
+        return Z95 * sqrt(spread / total)
+    low, high = interval(share * total, total)
+    return high - low

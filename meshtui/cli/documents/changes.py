@@ -82,6 +82,7 @@ def shares_json(shares: tuple[Share, ...]) -> dict[str, Any]:
             "measured": round(share.measured, 4),
             "margin": round(share.margin, 4),
             "requests": share.requests,
+            "within_margin": share.settled,
             "plausible": share.plausible,
         }
         for share in shares

@@ -1,8 +1,9 @@
-"""After a shift: the measured share against the weight that was asked, told once."""
+"""After a shift: the measured share against the weight that was asked, told until it is settled."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.shares import Share
@@ -12,18 +13,29 @@ MOST = 3
 
 
 class ShareReports:
-    """Tells each service's shares when they first appear; another shift makes them new again."""
+    """Tells each service's shares when they first appear; another shift makes them new again.
+
+    What is in doubt is told again by the requests that are counted after it.
+    """
 
     def __init__(self, announce: Callable[[str, str], None]) -> None:
         self._announce = announce
-        self._reported: set[ServiceKey] = set()
+        self._told: dict[ServiceKey, float] = {}
+        """From when on requests are to be, that what was told is told anew."""
 
     def receive(self, snapshot: Snapshot) -> None:
-        self._reported &= set(snapshot.measured)
+        sample = snapshot.sample
+        since, until = (sample.since, sample.time) if sample else (0.0, inf)
+        self._told = {key: at for key, at in self._told.items() if key in snapshot.measured}
         for key, shares in snapshot.measured.items():
-            if shares and key not in self._reported:
-                self._reported.add(key)
+            if shares and since >= self._told.get(key, -inf):
+                self._told[key] = until if in_doubt(shares) else inf
                 self._announce(*sentence(key, shares))
+
+
+def in_doubt(shares: tuple[Share, ...]) -> bool:
+    """None is off by more than chance explains, but one by more than its margin."""
+    return all(share.plausible for share in shares) and not all(share.settled for share in shares)
 
 
 def sentence(key: ServiceKey, shares: tuple[Share, ...]) -> tuple[str, str]:
@@ -31,6 +43,9 @@ def sentence(key: ServiceKey, shares: tuple[Share, ...]) -> tuple[str, str]:
     odd = tuple(share for share in shares if not share.plausible)
     if odd:
         return f"NOT AS ASKED, and not by chance · {key.name}: {_listed(odd)}", "warning"
+    if in_doubt(shares):
+        off = min((share for share in shares if not share.settled), key=lambda share: share.asked)
+        return f"{key.name}: {off}; by chance? counting on", "doubt"
     return f"{key.name}: {_listed(reporting(shares))}", "done"
 
 

@@ -6,8 +6,8 @@ from meshtui.errors import MeshtuiError
 from meshtui.ui.widgets.lines import LinesBlock
 from meshtui.ui.widgets.paint import Span, span
 
-_SIGNS = {"info": "", "done": "✔ ", "warning": "▲ ", "error": "✖ "}
-_ROLES = {"info": "text", "done": "ok", "warning": "warning", "error": "error"}
+_SIGNS = {"info": "", "done": "✔ ", "doubt": "? ", "warning": "▲ ", "error": "✖ "}
+_ROLES = {"info": "text", "done": "ok", "doubt": "text", "warning": "warning", "error": "error"}
 
 
 class Status(LinesBlock):
