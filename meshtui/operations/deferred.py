@@ -98,7 +98,13 @@ class DeferredCockpit:
         await self._live.connect()
 
     def contexts(self) -> tuple[str, ...]:
-        known = self._connected.contexts()
+        """Also before anything is connected: whoever chose the wrong one need not wait for it."""
+        from meshtui.kube.kubeconfig import contexts
+
+        if self._live is not None:
+            known = self._live.contexts()
+        else:
+            known = tuple(one.name for one in contexts(self._options.kubeconfig)[0])
         return (*known, *(name for name in self._options.config.groups if name not in known))
 
     def read_in(self, namespace: str) -> None:
@@ -107,14 +113,18 @@ class DeferredCockpit:
     def choose(self, context: str) -> None:
         """Of a group, or of a list of contexts, all of them beside each other."""
         from meshtui.kube.context_group import members_of
-        from meshtui.kube.kubeconfig import read_kubeconfig
+        from meshtui.kube.kubeconfig import choose_context, read_kubeconfig
 
         known = read_kubeconfig(self._options.kubeconfig)
         members = members_of(context, known, self._options.config.groups)
+        if self._live is None and not members:
+            choose_context(known, context)
+            self._options, self._others = self._options.chosen(context), ()
+            return
         if not members:
             self._connected.choose(context)
             return
-        self._left.append(self._connected)
+        self._left += [self._live] if self._live else []
         self._options, *others = [self._options.chosen(name) for name in members]
         self._others = tuple(others)
         self._live = _import_live(True)((self._options, *self._others))

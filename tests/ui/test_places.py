@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 
 from meshtui.mesh.view import service_views
+from meshtui.operations.types import Snapshot
+from meshtui.ui.app import MeshtuiApp
+from meshtui.ui.dialogs.choose import ChooseDialog
 from meshtui.ui.widgets.lines import lines_of
 from tests.ui.driving import SMALL, Drive, driving
 from tests.ui.fake import FakeCockpit
@@ -39,6 +46,61 @@ async def test_a_namespace_without_services_is_named_among_what_there_is() -> No
         await command(drive, "ns nowhere")
         assert "no services in namespace nowhere" in drive.status and "bookinfo" in drive.status
         assert "reviews" in drive.text
+
+
+class SlowCockpit(FakeCockpit):
+    """Of a cluster that is read late."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read = asyncio.Event()
+
+    async def snapshots(self) -> AsyncIterator[Snapshot]:
+        await self.read.wait()
+        async for snapshot in super().snapshots():
+            yield snapshot
+
+
+@asynccontextmanager
+async def unread() -> AsyncIterator[tuple[Drive, SlowCockpit]]:
+    cockpit = SlowCockpit()
+    app = MeshtuiApp(cockpit, clock=cockpit.clock)
+    async with app.run_test(size=SMALL) as pilot:
+        drive = Drive(app, cockpit, pilot)
+        await drive.until(lambda: app.opened is not None and cockpit.connects)
+        yield drive, cockpit
+
+
+async def test_a_list_that_is_asked_for_at_the_very_start_is_filled_when_it_is_read() -> None:
+    async with unread() as (drive, cockpit):
+        await command(drive, "ns")
+        await drive.until(lambda: isinstance(drive.app.screen, ChooseDialog))
+        await drive.until(lambda: "reading…" in drive.text)
+        await drive.press("enter")
+        assert isinstance(drive.app.screen, ChooseDialog)
+        cockpit.read.set()
+        await drive.until(lambda: "bookinfo" in drive.text)
+        assert "reading…" not in drive.text
+        await drive.press("down", "enter")
+        await drive.until(lambda: "namespace bookinfo" in drive.status)
+
+
+async def test_a_namespace_may_be_named_before_any_is_read() -> None:
+    async with unread() as (drive, cockpit):
+        await command(drive, "ns nowhere")
+        assert "namespace nowhere" in drive.status and "no services" not in drive.status
+        cockpit.read.set()
+        await drive.until(lambda: "there are bookinfo" in drive.text)
+
+
+async def test_a_tab_before_names_are_known_completes_when_they_are() -> None:
+    async with unread() as (drive, cockpit):
+        await drive.press("colon")
+        await drive.type("svc prod")
+        await drive.press("tab")
+        assert "svc productpage" not in drive.text
+        cockpit.read.set()
+        await drive.until(lambda: "svc productpage" in drive.text)
 
 
 async def test_another_context_is_connected_to() -> None:

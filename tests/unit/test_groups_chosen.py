@@ -90,3 +90,14 @@ async def test_a_wrong_member_changes_nothing(cockpit: DeferredCockpit, made: li
         cockpit.choose("east,nowhere")
     await cockpit.connect()
     assert len(made) == 1 and not made[0].closed
+
+
+async def test_another_cluster_may_be_chosen_before_the_first_is_connected(
+    cockpit: DeferredCockpit, made: list[One]
+) -> None:
+    assert cockpit.contexts() == ("east", "west", "both")
+    with pytest.raises(Usage, match="no context named nowhere"):
+        cockpit.choose("nowhere")
+    cockpit.choose("west")
+    await cockpit.connect()
+    assert [one.named for one in made] == [["west"]]

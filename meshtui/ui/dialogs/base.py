@@ -37,6 +37,9 @@ class Dialog(ModalScreen[T], Generic[T]):
         Binding("R", "app.rollback", show=False),
     ]
 
+    def mesh_arrived(self) -> None:
+        """There is a newer snapshot, for a dialog that offers what the mesh has."""
+
     def action_close(self) -> None:
         self.dismiss(None)
 

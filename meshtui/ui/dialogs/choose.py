@@ -27,9 +27,14 @@ class Choice(NamedTuple):
     note: str = ""
 
 
+Source = Callable[[], Sequence[Choice] | None]
+"""What there is now; None where it is not read yet."""
+
+
 class ChooseDialog(Dialog[str]):
     """Gives the value that was picked, None where nothing was.
 
+    A source is asked again when the mesh has changed, and as long as it has nothing that is said.
     `moved` is called with each value that the cursor comes to: it may show what picking it means.
     """
 
@@ -44,13 +49,14 @@ class ChooseDialog(Dialog[str]):
     def __init__(
         self,
         title: str,
-        choices: Sequence[Choice],
+        choices: Sequence[Choice] | Source,
         at: str = "",
         moved: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__()
         self._heading = title
-        self._choices = tuple(choices)
+        self._source = choices if callable(choices) else None
+        self._choices: Sequence[Choice] | None = None if callable(choices) else tuple(choices)
         self._moved = moved
         self._title = LinesBlock(id="choose-title")
         self._typed = Input(id="choose-typed", placeholder="type to narrow the list")
@@ -75,10 +81,18 @@ class ChooseDialog(Dialog[str]):
     def on_resize(self) -> None:
         self.call_after_refresh(self._fill)
 
+    def mesh_arrived(self) -> None:
+        """Only until it has something: a list does not change under the cursor."""
+        if self._choices is None:
+            self.call_after_refresh(self._fill)
+
     def _fill(self) -> None:
-        words = self._typed.value.lower().split()
-        found = [c for c in self._choices if all(word in c.value.lower() for word in words)]
-        none = Picked((Span("  nothing matches", "warning"),))
+        if self._choices is None and self._source is not None:
+            self._choices = self._source()
+        words, there = self._typed.value.lower().split(), self._choices or ()
+        found = [c for c in there if all(word in c.value.lower() for word in words)]
+        why, role = ("nothing matches", "warning") if there else ("reading…", "muted")
+        none = Picked((Span(f"  {why}", role),))
         width = max((len(choice.value) for choice in found), default=0)
         before = self._list.picked
         self._list.offer([Picked(_line(choice, width), choice.value) for choice in found] or [none])

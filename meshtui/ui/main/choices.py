@@ -32,17 +32,23 @@ def choose_theme(app: App[object], done: Callable[[str], None]) -> None:
 
 def choose_namespace(
     app: App[object],
-    there: Iterable[str],
+    there: Callable[[], Iterable[str] | None],
     recent: Sequence[str],
     now: str,
     done: Callable[[str], None],
 ) -> None:
-    """Those that were shown last come first."""
-    known = set(there)
-    ordered = dict.fromkeys((ALL, *(name for name in recent if name in known), *sorted(known)))
+    """Those that were shown last come first; `there` gives None as long as none was read."""
     notes = dict.fromkeys(recent, "shown before") | {now or ALL: "now"}
-    choices = [Choice(name, notes.get(name, "")) for name in ordered]
-    app.push_screen(ChooseDialog("Namespace", choices, now or ALL), _taken(done))
+
+    def offered() -> list[Choice] | None:
+        found = there()
+        if found is None:
+            return None
+        known = set(found)
+        ordered = dict.fromkeys((ALL, *(name for name in recent if name in known), *sorted(known)))
+        return [Choice(name, notes.get(name, "")) for name in ordered]
+
+    app.push_screen(ChooseDialog("Namespace", offered, now or ALL), _taken(done))
 
 
 def choose_context(

@@ -214,8 +214,14 @@ class CommandRunner:
             feed.narrow("" if name == ALL else name)
         else:
             chosen = self._chosen("ns")
-            there = {*feed.namespaces, *(feed.recent if feed.in_parts else ())}
-            choose_namespace(self._host.app, there, feed.recent, feed.namespace, chosen)
+            choose_namespace(self._host.app, self._there, feed.recent, feed.namespace, chosen)
+
+    def _there(self) -> set[str] | None:
+        """The namespaces to pick from; None as long as none was read."""
+        feed = self._rule_choice
+        if feed.reading:
+            return None
+        return {*feed.namespaces, *(feed.recent if feed.in_parts else ())}
 
     def _read_in(self, namespace: str) -> None:
         """Which namespaces there are is not known to whoever may read only some: it is tried."""

@@ -24,6 +24,7 @@ from meshtui.ui.actions.action import Action
 from meshtui.ui.actions.keymap import FIXED
 from meshtui.ui.actions.situation import PROMPTING, TABLE, Situation
 from meshtui.ui.badges import badge_of
+from meshtui.ui.dialogs.base import Dialog
 from meshtui.ui.dialogs.diffkeys import LEAVING
 from meshtui.ui.dialogs.offline import RETRY_S, OfflineScreen
 from meshtui.ui.main import snapshot_feed as feed
@@ -265,6 +266,9 @@ class MainScreen(Screen[None]):
         await asyncio.sleep(0)
         self.update_panes()
         self.update_keys()
+        self.prompt.mesh_arrived()
+        if isinstance(self.app.screen, Dialog):
+            self.app.screen.mesh_arrived()
 
     def _tick(self) -> None:
         now = self.clock()

@@ -68,6 +68,12 @@ class TableFeed:
         return sorted({view.key.namespace for view in snapshot.views}) if snapshot else []
 
     @property
+    def reading(self) -> bool:
+        """Whether what there is, is not known yet."""
+        snapshot = self._host.snapshot
+        return snapshot is None or (not snapshot.views and snapshot.cluster.state in _BEGINNING)
+
+    @property
     def services(self) -> tuple[ServiceView, ...]:
         """Those of the namespace that is shown."""
         snapshot = self._host.snapshot
@@ -86,9 +92,11 @@ class TableFeed:
             self.recent = tuple(dict.fromkeys((namespace, *self.recent)))
 
     def narrow(self, namespace: str) -> None:
-        """Show one namespace's services, or all. Raises `NotFound` naming what there is."""
+        """Show one namespace's services, or all. Raises `NotFound` naming what there is; as long
+        as that is not known, the table says it later.
+        """
         there = self.namespaces
-        if namespace and namespace not in there:
+        if namespace and namespace not in there and not self.reading:
             hint = nearest_words(namespace, there)
             raise NotFound(f"no services in namespace {namespace}", hint)
         self.begin_in(namespace)
@@ -117,6 +125,9 @@ class TableFeed:
         self._drafting.drop(key)
         self.show()
         self._host.update_panes()
+
+
+_BEGINNING = ("connecting", "reading")
 
 
 def empty_text(snapshot: Snapshot, namespace: str = "") -> str:

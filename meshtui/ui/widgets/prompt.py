@@ -80,6 +80,11 @@ class Prompt(Horizontal):
     def close(self) -> None:
         self.display = False
 
+    def mesh_arrived(self) -> None:
+        """What there is, is known by now."""
+        if self.display:
+            self._typed.complete_now()
+
     def pass_on(self) -> None:
         """The keys that came behind the one that ended the typing are for what comes next."""
         self._typed.pass_on()
@@ -123,6 +128,9 @@ class Line(Input):
         self._ahead: list[events.Key] = []
         self._completions: Completions = _none
         self._turned: Sequence[str] = ()
+        self._cold: str | None = None
+        """The text at a Tab that nothing was known for."""
+
         self._before: Sequence[str] = ()
         self._at = 0
         self._draft = ""
@@ -131,7 +139,7 @@ class Line(Input):
         """`before`: what was typed before, the last last."""
         self._ended = self._passing = False
         self._ahead.clear()
-        self._completions, self._turned = completions, ()
+        self._completions, self._turned, self._cold = completions, (), None
         self._before, self._at = before, len(before)
 
     def pass_on(self) -> None:
@@ -183,6 +191,7 @@ class Line(Input):
             self._put(self._turned[place % len(self._turned)])
             return
         found = self._completions(self.value)
+        self._cold = None if found else self.value
         columns = takewhile(lambda letters: len(set(letters)) == 1, zip(*found, strict=False))
         common = "".join(letters[0] for letters in columns)
         if len(common) > len(self.value):
@@ -190,6 +199,11 @@ class Line(Input):
         elif len(found) > 1:
             self._turned = found
             self._put(found[0])
+
+    def complete_now(self) -> None:
+        """What a Tab asked for when it was not known yet, unless something else was typed since."""
+        if self._cold is not None and self._cold == self.value:
+            self.action_complete()
 
     def _put(self, text: str) -> None:
         self.value = text
