@@ -19,6 +19,9 @@ from meshtui.mesh.quantity import seconds
 from meshtui.mesh.regex import Search, Undecidable
 from meshtui.verbs.log_filter import hint
 
+GRAMMAR = "code:5xx  path:/x*  v:v3  >200ms  ~regex  !term without"
+"""What can be typed beside a text."""
+
 Fits = Callable[[str], bool]
 
 _CODE = re.compile(r"[1-5](\d\d|\dx|xx)|0", re.ASCII)

@@ -119,7 +119,7 @@ def time_limit(text: str) -> float | None:
 
 def status(text: str) -> int | str:
     """An HTTP status (200 to 599), or the name of a gRPC status from its name or number."""
-    hint = "write an HTTP status (503) or a gRPC status (UNAVAILABLE or 14)"
+    hint = "write an HTTP (503) or gRPC status (UNAVAILABLE, 14)"
     word = text.strip()
     if word.isascii() and word.isdigit() and len(word) <= 3:
         number = int(word)

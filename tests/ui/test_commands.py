@@ -339,6 +339,32 @@ async def test_the_services_of_k9s_are_the_table_and_its_filter() -> None:
         assert drive.app.main.arrangement.focus == "table"
 
 
+@pytest.mark.parametrize(
+    ("key", "text", "said"),
+    [
+        ("colon", "sh", "Tab shift"),
+        ("colon", "mirror ", "Tab v1 v2 v3"),
+        ("slash", "rev(", "/rev( is no expression"),
+        ("slash", "rev", "-l app=x"),
+    ],
+)
+async def test_the_footer_has_the_keys_of_the_line_that_is_typed_in(
+    key: str, text: str, said: str
+) -> None:
+    async with driving(size=SMALL) as drive:
+        assert "q quit" in keys_shown(drive)
+        await drive.press(key)
+        await drive.type(text)
+        await drive.until(lambda: said in keys_shown(drive))
+        assert "Esc back" in keys_shown(drive) and "q quit" not in keys_shown(drive)
+        await drive.press("escape")
+        await drive.until(lambda: "q quit" in keys_shown(drive))
+
+
+def keys_shown(drive: Drive) -> str:
+    return drive.text.splitlines()[-1]
+
+
 async def test_namespaces_and_contexts_are_picked_from_a_list() -> None:
     async with driving(size=SMALL) as drive:
         await typed(drive, *"ns", "enter")

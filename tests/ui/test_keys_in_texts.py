@@ -155,7 +155,7 @@ async def test_no_screen_names_a_usual_key(size: tuple[int, int]) -> None:
 # What is written in the source
 
 ROOT = Path(meshtui.__file__).parent
-FIXED_KEYS_OF = ("ui/dialogs", "ui/actions", "ui/widgets/prompt.py")
+FIXED_KEYS_OF = ("ui/dialogs", "ui/actions", "ui/widgets/prompt")
 """Dialogs and the prompt have keys of their own, which nobody gives others."""
 
 

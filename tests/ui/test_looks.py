@@ -224,6 +224,31 @@ async def test_themes_are_seen_while_the_cursor_is_on_them(size: tuple[int, int]
         assert drive.app.theme == chosen
 
 
+@pytest.mark.parametrize("theme", ["meshtui-dark", "meshtui-ansi"])
+@SIZES
+async def test_a_theme_is_seen_on_the_failing_row_while_it_is_chosen(
+    size: tuple[int, int], theme: str
+) -> None:
+    async with driving(size=size) as drive:
+        await drive.press("home")
+        row = next(line for line in drive.text.splitlines() if "✖ v3" in line).rstrip()
+        drive.app.theme = theme
+        await drive.press("colon")
+        await drive.type("theme")
+        await drive.press("enter")
+        await drive.until(lambda: isinstance(drive.app.screen, ChooseDialog))
+        await drive.until(lambda: row in drive.text)
+
+
+def test_what_is_behind_a_dialog_is_seen_in_the_terminals_own_colours_too() -> None:
+    """They cannot be mixed: a ground that is half there hides all."""
+    folder = Path(meshtui.__file__).parent / "ui" / "dialogs"
+    sheets = {path.name: path.read_text() for path in folder.glob("*.tcss")}
+    mixed = {name for name, text in sheets.items() if re.search(r"background: \S+ \d+%", text)}
+    clear = {name for name, text in sheets.items() if "&:ansi {\n        background: tr" in text}
+    assert mixed and mixed == clear
+
+
 # The failing row
 
 

@@ -19,6 +19,9 @@ from meshtui.ui.widgets.paint import BLANK, Line, Span, span
 ROUND = 8
 """Lines of the dialog beside those of its list."""
 
+PREVIEW_PART = 4
+"""Of how many lines of the screen the list takes one where what it previews is to be seen."""
+
 
 class Choice(NamedTuple):
     """What can be picked, and a word about it."""
@@ -58,6 +61,7 @@ class ChooseDialog(Dialog[str]):
         self._source = choices if callable(choices) else None
         self._choices: Sequence[Choice] | None = None if callable(choices) else tuple(choices)
         self._moved = moved
+        self.set_class(moved is not None, "preview")
         self._title = LinesBlock(id="choose-title")
         self._typed = Input(id="choose-typed", placeholder="type to narrow the list")
         self._list = PickList(id="choose-list")
@@ -96,7 +100,8 @@ class ChooseDialog(Dialog[str]):
         width = max((len(choice.value) for choice in found), default=0)
         before = self._list.picked
         self._list.offer([Picked(_line(choice, width), choice.value) for choice in found] or [none])
-        self._list.fit_into(max(self.size.height - ROUND, 3))
+        height = self.size.height
+        self._list.fit_into(max(height // PREVIEW_PART if self._moved else height - ROUND, 3))
         if self._list.picked != before:
             self._tell()
 

@@ -113,12 +113,12 @@ class CommandRunner:
 
     def completions(self, line: str) -> tuple[str, ...]:
         """What the line may become at Tab."""
-        from meshtui.ui.main.completing import Offered, completions
+        from meshtui.ui.main.completing import Offered, completions, names_a_context
 
         view = self._table.view
         contexts: tuple[str, ...] = ()
         with suppress(MeshtuiError):  # where nothing is connected yet
-            contexts = self._cockpit.contexts()
+            contexts = self._cockpit.contexts() if names_a_context(line) else ()
         there = Offered(
             tuple(sorted({one.key.name for one in self._rule_choice.services})),
             tuple(version.label for version in view.versions if version.version) if view else (),

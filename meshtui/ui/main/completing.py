@@ -26,6 +26,12 @@ class Offered:
     themes: Texts = ()
 
 
+def names_a_context(line: str) -> bool:
+    """Whether a context may come next: only then the kubeconfig need be read."""
+    verb = named_after_colon(line.partition(" ")[0].lower())
+    return verb is not None and any(one.attribute == "context" for one in verb.parameters)
+
+
 def completions(line: str, there: Offered) -> Texts:
     """What the whole line may become by its last word.
 

@@ -15,6 +15,9 @@ from meshtui.mesh.view import ServiceView
 EXPRESSION = re.compile(r"[\\^$*+?()\[\]{}|]")
 """What makes a text an expression; a dot is one of names, too."""
 
+GRAMMAR = "!text without  -f letters  -l app=x"
+"""What can be typed beside a text or an expression."""
+
 Holds = Callable[[str], bool]
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import Protocol
 
 from meshtui.errors import Usage
-from meshtui.ui.actions.registry import key_of
-from meshtui.ui.actions.situation import TABLE
-from meshtui.ui.main.filters import parse_filter
+from meshtui.ui.actions.registry import BY_ID, key_of
+from meshtui.ui.actions.situation import TABLE, Situation
+from meshtui.ui.main.filters import GRAMMAR, parse_filter
 from meshtui.ui.main.host import Defers, Guards, Notifies, UpdatesKeys
 from meshtui.ui.main.layout import Arrangement
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.table.widget import MeshTable
 from meshtui.ui.widgets.prompt import Prompt
+from meshtui.ui.widgets.prompt_keys import Typing
 from meshtui.ui.widgets.status import Status
 
 
@@ -41,10 +42,26 @@ class Prompts:
         self._host = host
         self._pane: Pane | None = None
         self._before: str = ""
+        self._trouble: str = ""
+        self._offers: Sequence[str] = ()
 
     def open(self, kind: str, text: str = "") -> None:
         self._status.display = False
+        self._begin(kind, text)
         self._prompt.open(kind, text)
+
+    def _begin(self, kind: str, text: str) -> None:
+        """What Tab may make of the text, worked out once for it."""
+        self._trouble = ""
+        self._offers = self._prompt.completions(text) if kind == ":" else ()
+
+    def typing(self, now: Situation) -> Typing | None:
+        """What the keys mean while something is typed; None where nothing is."""
+        if not self._prompt.display:
+            return None
+        grammar = self._pane.search_grammar if self._pane else GRAMMAR
+        may = not BY_ID["rollback"].forbidden(now)
+        return Typing(self._prompt.kind, self._offers, self._trouble, grammar, may)
 
     def search(self) -> None:
         """`/`: of the pane with the focus where it can be searched, else of the table."""
@@ -57,10 +74,14 @@ class Prompts:
         self.open("/", self._before)
 
     def typed(self, kind: str, text: str) -> None:
-        """A filter is seen at once; one that is not finished yet changes nothing."""
+        """A filter is seen at once; one that is not finished yet changes nothing, and says so."""
+        self._begin(kind, text)
         if kind == "/":
-            with suppress(Usage):
+            try:
                 self._search(text)
+            except Usage as error:
+                self._trouble = error.what
+        self._host.update_keys()
 
     def done(self, kind: str, text: str) -> None:
         self._close()

@@ -373,7 +373,8 @@ class MainScreen(Screen[None]):
         return situation_of(self)
 
     def update_keys(self) -> None:
-        self.keys_line.receive(self.situation())
+        now = self.situation()
+        self.keys_line.receive(now, self.prompting.typing(now))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """In the open prompt, the keys that open it are letters."""

@@ -189,6 +189,11 @@ class Pane(Vertical, can_focus=True, can_focus_children=False):
         """What `/` searches the pane for now; None where `/` is the table's."""
         return None
 
+    @property
+    def search_grammar(self) -> str:
+        """What can be typed beside a text."""
+        return ""
+
     def search(self, text: str) -> None:
         """Search for it; told at each letter typed. Raises `Usage`, and then changes nothing."""
 

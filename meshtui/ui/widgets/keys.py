@@ -13,6 +13,7 @@ from meshtui.ui.actions.registry import footer
 from meshtui.ui.actions.situation import TABLE, Situation
 from meshtui.ui.widgets.lines import LinesBlock
 from meshtui.ui.widgets.paint import Line, Span, fit_line, width_of
+from meshtui.ui.widgets.prompt_keys import Typing, prompt_line
 
 DIVIDER = Span("│ ", "faint")
 GAP = Span("  ")
@@ -41,10 +42,13 @@ class KeysLine(LinesBlock):
     def __init__(self) -> None:
         super().__init__(id="keys")
         self._situation = Situation()
+        self._typing: Typing | None = None
 
     def on_click(self, event: events.Click) -> None:
         """What may not be done says why, as its key does."""
         end, action = 0, None
+        if self._typing is not None:
+            return
         offered = footer(self._situation)
         for piece in self.lines[0] if self.lines else ():
             end += cell_len(piece.text)
@@ -57,17 +61,20 @@ class KeysLine(LinesBlock):
         if action is not None and event.x < end:
             self.post_message(self.Clicked(action))
 
-    def receive(self, situation: Situation) -> None:
-        self._situation = situation
+    def receive(self, situation: Situation, typing: Typing | None = None) -> None:
+        """While something is typed the keys are those of its line: all others are letters."""
+        self._situation, self._typing = situation, typing
         self._update()
 
     def on_resize(self, _: events.Resize) -> None:
         self._update()
 
     def _update(self) -> None:
-        if self.size.width:
-            now = self._situation
-            self.show([keys_line(footer(now), now, self.size.width)])
+        if not self.size.width:
+            return
+        now, width = self._situation, self.size.width
+        typing = self._typing
+        self.show([prompt_line(typing, width) if typing else keys_line(footer(now), now, width)])
 
 
 def keys_line(actions: Iterable[Action], now: Situation, width: int) -> Line:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.timer import Timer
 
-from meshtui.envoy.logfilter import LogFilter, parse_filter, toggled
+from meshtui.envoy.logfilter import GRAMMAR, LogFilter, parse_filter, toggled
 from meshtui.envoy.logline import LogLine, own_line
 from meshtui.envoy.logstore import LogStore
 from meshtui.errors import MeshtuiError
@@ -167,6 +167,10 @@ class LogsPane(Pane):
     @property
     def search_text(self) -> str | None:
         return self.store.filter.source
+
+    @property
+    def search_grammar(self) -> str:
+        return GRAMMAR
 
     def search(self, text: str) -> None:
         self.choose(parse_filter(text))
