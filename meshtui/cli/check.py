@@ -11,6 +11,7 @@ from dataclasses import asdict
 from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.cli.documents.times import iso
+from meshtui.cli.screen_settings import check_lines
 from meshtui.errors import Exit
 from meshtui.operations.look.check import SEVERITIES, CheckLine, check_mesh
 
@@ -23,7 +24,10 @@ async def check(arguments: argparse.Namespace) -> int:
         mesh = await opened.read_mesh()
         sample, error = await opening.sample(opened, mesh, WINDOW_S)
         namespace = getattr(arguments, "namespace", None) or ""
-        found = await check_mesh(opened, mesh, sample, namespace)
+        found = (
+            *check_lines(opened.options),
+            *await check_mesh(opened, mesh, sample, namespace),
+        )
     form = opening.form(arguments)
     if form == "table":
         for line in found:

@@ -9,7 +9,8 @@ from typing import Any
 from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.cli.options import context_name
-from meshtui.config import SETTINGS, Config, Loaded, Setting, config_path, load
+from meshtui.cli.screen_settings import of_every_context
+from meshtui.config import SETTINGS, Loaded, Setting, config_path, load
 from meshtui.config.keys import KeyChoice
 from meshtui.config.settings import BY_NAME
 from meshtui.config.template import write_template
@@ -26,13 +27,7 @@ def config(arguments: argparse.Namespace) -> int:
     if arguments.force and arguments.what != "init":
         raise Usage("--force belongs to `config init`")
     if arguments.what == "show":
-        loaded = load()
-        if loaded.config.contexts:
-            loaded = loaded.in_context(context_name(arguments))
-        _check_theme(loaded)
-        _check_keys(loaded.config)
-        _show(loaded, form)
-        return Exit.DONE
+        return _show(load(lenient=form == "table"), arguments, form)
     path = config_path()
     if arguments.what == "init":
         write_template(path, force=arguments.force)
@@ -43,42 +38,28 @@ def config(arguments: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-def _check_theme(loaded: Loaded) -> None:
-    """Raises `Usage` where there is no such theme, which only the screen knows."""
-    theme = loaded.config.theme
-    if theme:
-        from meshtui.ui.themes import all_themes, missing_theme
-
-        names, problems = all_themes()
-        if theme not in names:
-            missing = missing_theme(theme, names, loaded.sources["theme"])
-            raise Usage("; ".join((str(missing), *problems)))
-
-
-def _check_keys(config: Config) -> None:
-    """Raises `Usage` with what is wrong in the keys of actions, which only the screen knows."""
-    if config.keys:
-        from meshtui.ui.actions.keymap import remapped
-        from meshtui.ui.actions.registry import ACTIONS
-
-        _, problems = remapped(ACTIONS, config.keys)
-        if problems:
-            raise Usage("; ".join(problems))
-
-
-def _show(loaded: Loaded, form: str) -> None:
+def _show(loaded: Loaded, arguments: argparse.Namespace, form: str) -> Exit:
+    """A person sees what is taken, and a line for each thing that is not; a program the first."""
+    problems = (*loaded.problems, *of_every_context(loaded))
+    if loaded.config.contexts:
+        loaded = loaded.in_context(context_name(arguments))
     if form != "table":
+        if problems:
+            raise Usage(problems[0])
         settings = [_setting_json(one, loaded) for one in SETTINGS]
         found = {"file": str(loaded.path), "found": loaded.found, "settings": settings}
         output.data(found, form)
-        return
+        return Exit.DONE
     rows = [
         (one.name, _words(_value(one, loaded), one.name), loaded.sources[one.name])
         for one in SETTINGS
     ]
     output.table(("SETTING", "VALUE", "FROM"), rows)
-    if not loaded.found:
+    for problem in problems:
+        output.note(f"meshtui: {problem}")
+    if not loaded.found and not problems:
         output.note(f"meshtui: there is no {loaded.path}: `meshtui config init` writes one")
+    return Exit.USAGE if problems else Exit.DONE
 
 
 def _setting_json(one: Setting, loaded: Loaded) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import signal
 
 from meshtui.cli import connect as opening
 from meshtui.cli import output
+from meshtui.cli.screen_settings import doctors
 from meshtui.errors import Exit, JournalError, MeshtuiError
 from meshtui.operations.change.time_limits import Limits
 from meshtui.operations.look.doctor import FAIL, examine
@@ -73,7 +74,7 @@ def _gist(text: str) -> str:
 async def doctor(arguments: argparse.Namespace) -> int:
     """One line for each thing; status 1 where something fails."""
     async with opening.session(arguments) as opened:
-        checks = [check async for check in examine(opened)]
+        checks = [*doctors(opened.options), *[check async for check in examine(opened)]]
     form = opening.form(arguments)
     if form == "table":
         output.table(

@@ -40,7 +40,8 @@ def options(arguments: argparse.Namespace, *, lenient: bool = False) -> Options:
 def _is_read(arguments: argparse.Namespace) -> bool:
     """Documents are for programs, which read no stderr: other numbers are worse than none."""
     form = getattr(arguments, "output", "table")
-    return form == "table" and getattr(arguments, "command", None) in READS
+    reads = getattr(arguments, "command", None) in READS or getattr(arguments, "check", False)
+    return form == "table" and reads
 
 
 def note_left_out(given: Options) -> None:

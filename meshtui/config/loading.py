@@ -100,6 +100,10 @@ def _slips(variables: Mapping[str, str]) -> Iterator[Usage]:
 
     known = {setting.variable for setting in SETTINGS if setting.variable}
     for name in sorted(variables):
+        if name == f"{PREFIX}CONFIG" and variables[name]:
+            yield Usage(
+                f"{name} is no setting", "XDG_CONFIG_HOME is the folder of meshtui/config.yaml"
+            )
         if name in known or not name.startswith(PREFIX) or not variables[name]:
             continue
         names = [one.removeprefix(PREFIX) for one in sorted(known)]
@@ -133,8 +137,13 @@ def _text(path: Path, wrong: Wrong) -> str | None:
         wrong(Usage(f"{path} is larger than {LARGEST >> 20} MiB", "is it the right file?"))
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        wrong(Usage(f"{path} cannot be read ({error})"))
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        wrong(Usage(f"{path}:{line}: is not text in UTF-8", "is it the right file?"))
+    except IsADirectoryError:
+        wrong(Usage(f"{path} is a folder", "move it away: a file belongs there"))
+    except OSError as error:
+        wrong(Usage(f"{path} cannot be read ({error.strerror or error})"))
     return None
 
 
@@ -188,7 +197,7 @@ def _take(setting: Setting, value: Any, where: Where, found: Found, wrong: Wrong
     except Misplaced as error:
         wrong(Usage(f"{where((name, *error.path))}: {error.words}", error.hint))
     except ValueError as error:
-        example = f"as in `{name}: {setting.example}`"
+        example = "" if "as in" in str(error) else f"as in `{name}: {setting.example}`"
         wrong(Usage(f"{where((name,))}: {name} is {error}", example))
 
 

@@ -122,6 +122,7 @@ OPTIONS: Mapping[str, str] = {
     "-F|--follow": "of the logs `-f`",
     "--all|--all-containers": "`--app` has the programs' containers, -A all namespaces",
     "--kubecontext|--ctx": "`--context NAME`",
+    "--config": "`meshtui config path` says where the file is; XDG_CONFIG_HOME is its folder",
     "--ns": "`-n NAMESPACE`",
     "--color|--colour|--no-color": "colours follow the terminal and NO_COLOR",
     "--json|--yaml": "`-o json`, or `-o yaml`",

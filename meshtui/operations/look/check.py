@@ -33,8 +33,8 @@ _PROXIES = {REFUSES: ERROR, NOT_CONNECTED: ERROR, BEHIND: WARNING, NOT_RUNNING: 
 
 @dataclass(frozen=True, slots=True)
 class CheckLine:
-    """One thing that is wrong: with what, and in words. `kind` is version, proxy, rules, limit or
-    reading."""
+    """One thing that is wrong: with what, and in words. `kind` is version, proxy, rules, limit,
+    reading or settings."""
 
     severity: str
     kind: str
