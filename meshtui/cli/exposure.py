@@ -106,7 +106,7 @@ def _doors_table(mesh: Mesh, entrances: Iterable[tuple[ServiceKey, Door]]) -> No
     if rows:
         output.table(header, rows, right=(1,))
     else:
-        output.note("no way in through a Gateway: none leads to a service here")
+        output.note("no way in: no Gateway leads to a service here")
         output.note(not_read_words(api_routes_known(mesh)))
 
 

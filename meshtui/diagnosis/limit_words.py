@@ -18,7 +18,7 @@ _TLS = {
     "PASSTHROUGH": "TLS PASSTHROUGH: not opened at the gateway, goes by its server name",
     "AUTO_PASSTHROUGH": "TLS AUTO_PASSTHROUGH: from other networks of the mesh, as it is",
 }
-NO_WAY = "no way in through a Gateway: none leads to it"
+NO_WAY = "no way in: no Gateway leads to it"
 NOT_READ = "whether an Ingress leads there is not known: they are not read"
 _ROUND = {"LoadBalancer", "NodePort"}
 

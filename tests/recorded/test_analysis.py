@@ -367,8 +367,8 @@ def test_the_callers_namespace_decides_between_a_virtual_service_and_an_http_rou
     found = [f for f in findings("m-vs-older", "gateway-api") if f.code == "host-conflict"]
     said = {finding.object.kind: finding.effect for finding in found}
     assert taken["gw-a"].startswith("gw-a.rev.") and not taken["gw-b"].startswith("gw-a.rev.")
-    assert said["HTTPRoute"].endswith("by callers of gw-b, the older one.")
-    assert "by callers of gw-a, the HTTPRoute" in said["VirtualService"]
+    assert said["HTTPRoute"].endswith("by callers in gw-b, the older one.")
+    assert "by callers in gw-a, the HTTPRoute" in said["VirtualService"]
 
 
 def lost_clusters(case: Case) -> Iterator[str]:

@@ -107,7 +107,7 @@ def test_what_does_not_do_what_it_says_is_found() -> None:
     effects = {f.object.name: f.effect for f in analyze(mesh())}
     assert "is older and has the same target" in effects["a-later"]
     assert "has no port zzz" in effects["p9"]
-    assert "callers of routes-b do not call s9 with its TLS" in effects["p12"]
+    assert "callers in routes-b do not call s9 with its TLS" in effects["p12"]
     assert "in plain text, without mutual TLS" in effects["p3"]
 
 

@@ -362,7 +362,7 @@ def test_limits_of_a_host_that_a_route_sends_on_are_told_to_hold_for_nothing() -
 
 OWNERS = {
     "m-vs-newer": ["Callers of gw-a have the HTTPRoute, others the older one."],
-    "m-vs-older": ["by callers of gw-a, the HTTPRoute of the", "by callers of gw-b, the older one"],
+    "m-vs-older": ["by callers in gw-a, the HTTPRoute of the", "by callers in gw-b, the older one"],
 }
 
 

@@ -219,7 +219,7 @@ def test_a_shift_of_connections_is_verified_in_the_waypoint() -> None:
 def test_the_rows_have_the_weights_of_its_connections() -> None:
     mesh = with_waypoint(load("w-tcp", "waypoint"))
     route = ordinary(routes_to(mesh, mesh.by_host["raw.gw-w.svc.cluster.local"]))
-    assert route is not None and route.whose == "waypoint waypoint of gw-w"
+    assert route is not None and route.whose == "waypoint waypoint in gw-w"
     shares = {d.host.partition(".")[0]: route.rule.percent(d) for d in route.rule.destinations}
     assert shares == {"rev-v1": 80, "rev-v2": 20}
 
@@ -295,7 +295,7 @@ def test_the_rows_have_the_weights_of_the_waypoint() -> None:
     route = ordinary(routes_to(mesh, service))
     assert route is not None and not route.edge
     assert [round(route.rule.percent(d)) for d in route.rule.destinations] == [80, 20]
-    assert route.whose == "waypoint waypoint of gw-w"
+    assert route.whose == "waypoint waypoint in gw-w"
 
 
 def test_a_request_through_it_takes_the_rule() -> None:

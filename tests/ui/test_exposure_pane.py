@@ -85,7 +85,7 @@ async def test_a_service_that_nobody_can_reach_says_so_and_who_calls_it() -> Non
     cockpit = opened()
     async with driving(cockpit) as drive:
         await look(drive, "details")
-        await drive.until(lambda: "no way in through a Gateway" in drive.text)
+        await drive.until(lambda: "no Gateway leads to it" in drive.text)
         assert cockpit.sample is not None
         cockpit.sample = replace(
             cockpit.sample,

@@ -105,6 +105,31 @@ def test_an_edge_says_what_it_is(known: Edge, words: str) -> None:
     assert words in drawn(known)[1]
 
 
+def test_of_a_slow_edge_its_latency_stands_out_and_no_errors_that_there_are_not() -> None:
+    slow = edge(state="slow", signals=Signals(100.0, 10.0, 0.0, p99_ms=1400.0))
+    (line,) = [
+        line
+        for line, _ in graph_lines(Graph((Callee(REVIEWS, "Service", (slow,)),)), Drawing(90))
+        if "page-v1" in "".join(piece.text for piece in line)
+    ]
+    roles = {piece.text.strip(): piece.role for piece in line}
+    assert roles["0%"] == "muted"
+    assert roles["p99 1.4s"] == "slow"
+
+
+@pytest.mark.parametrize(("width", "indent"), [(78, 19), (56, 5), (40, 2)])
+async def test_a_rule_stands_further_left_before_it_takes_two_lines(
+    width: int, indent: int
+) -> None:
+    cockpit = FakeCockpit()
+    cockpit.measure()
+    view = next(view for view in cockpit.snapshot().views if view.key == REVIEWS)
+    words = "any request → v1 80% · v2 0% · v3 20% · timeout 10s"
+    line = next(line for line in drawn(edge(), view=view, width=width) if "any request" in line)
+    assert len(line) - len(line.lstrip()) == indent, line
+    assert (words in line) is (width > 40)
+
+
 def test_as_much_is_said_as_there_is_room_for() -> None:
     known = edge(by_server=True)
     at = {width: drawn(known, width=width)[1] for width in (100, 60, 48, 40, 30)}

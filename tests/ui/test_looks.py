@@ -18,6 +18,7 @@ from meshtui.ui import paths
 from meshtui.ui.app import MeshtuiApp
 from meshtui.ui.badges import PLAIN, RED, YELLOW, badge_of
 from meshtui.ui.dialogs.choose import ChooseDialog
+from meshtui.ui.panes.analysistext import LOOKS
 from meshtui.ui.table.cells import SIGNS as STATES
 from meshtui.ui.themes import load_themes, parse_theme
 from meshtui.ui.widgets import roles
@@ -306,6 +307,21 @@ def test_a_long_pod_name_keeps_both_of_its_ends(width: int) -> None:
         assert cut.rstrip() == name
 
 
+@pytest.mark.parametrize(
+    ("name", "width", "cut"),
+    [
+        ("reviews-v1-qttbd2gxp-4sf66", 20, "reviews-v1-qt…-4sf66"),
+        ("istio-ingressgateway-fv2k4wjd2-6nkkr.istio-system", 30, "istio-ingr…-6nkkr.istio-system"),
+        ("ip-10-0-12-34.eu-west-1.compute.internal", 20, "ip-10-0-12….internal"),
+        ("averyveryverylongname", 12, "averyv…gname"),
+    ],
+)
+def test_of_a_pods_name_its_last_part_and_the_more_of_its_beginning_are_kept(
+    name: str, width: int, cut: str
+) -> None:
+    assert fit_middle(name, width) == cut
+
+
 def test_wide_characters_are_cut_in_the_middle_by_cells() -> None:
     assert cell_len(fit_middle("日本語のとても長い名前", 12)) == 12
 
@@ -332,7 +348,8 @@ def test_lines_of_charts_keep_their_height_in_ascii() -> None:
 def test_a_sign_in_ascii_has_as_many_cells_and_states_differ() -> None:
     for sign, plain in SIGNS.items():
         assert plain.isascii() and len(plain) == 1 and cell_len(sign) == 1
-    assert len({to_ascii(sign) for sign in STATES.values()}) == len(set(STATES.values()))
+    signs = {*STATES.values(), *(sign for sign, _ in LOOKS.values())}
+    assert len({to_ascii(sign) for sign in signs}) == len(signs)
     assert to_ascii("日本 ü ñ") == "???? u ?"
 
 

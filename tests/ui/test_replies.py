@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from meshtui.mesh.judging import FAILING
+from meshtui.mesh.judging import FAILING, ONLY_ERRORS
 from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
@@ -64,8 +66,6 @@ def test_the_footer_of_every_pane_has_the_way_back_and_the_one_out_of_an_outage(
 
 
 def nowhere(view: ServiceView) -> ServiceView:
-    from dataclasses import replace
-
     lost = VersionView(UNKNOWN, state=FAILING, caller=Signals(100, 10, 1.0))
     return replace(view, versions=(*view.versions, lost))
 
@@ -77,3 +77,6 @@ def test_requests_that_reach_no_pod_are_not_counted_as_a_version() -> None:
     details = next(view for view in views() if view.key.name == "details")
     text = "".join(piece.text for piece in counts_line([nowhere(details)]))
     assert f"failing: details {NOWHERE}" in text and "1 version" not in text
+    broken = replace(nowhere(details), versions=(VersionView(UNKNOWN, state=ONLY_ERRORS),))
+    text = "".join(piece.text for piece in counts_line([broken]))
+    assert text == f"✖ only errors: details {NOWHERE}"

@@ -62,7 +62,7 @@ class TestSubsets:
         finding = one("missing-subset", **with_(destinationrules=[private]))
         assert finding.severity == "error"
         assert "is not exported to shop" in finding.effect
-        assert finding.effect.endswith("503 (NC, no cluster), for callers of shop.")
+        assert finding.effect.endswith("503 (NC, no cluster), for callers in shop.")
 
     def test_the_callers_own_rule_takes_the_place_of_the_services(self) -> None:
         wide = of("DestinationRule", "all", "shop", host="*.svc.cluster.local")
@@ -105,7 +105,7 @@ class TestHosts:
         out = {"destination": {"host": "api.example", "port": {"number": 443}}}
         rules = virtual_service("reviews", {"route": [out]})
         finding = one("hidden-host", **with_(virtualservices=[rules], serviceentries=[entry]))
-        assert finding.effect.endswith("for callers of default.")
+        assert finding.effect.endswith("for callers in default.")
 
     def test_a_port_that_a_service_entry_has_not(self) -> None:
         ports = [{"number": 443, "name": "tls", "protocol": "TLS"}]
@@ -168,7 +168,7 @@ class TestWinners:
         objects = with_(virtualservices=self.two(exportTo=["."]))
         finding = one("host-conflict", **objects)
         assert (finding.severity, finding.object.name) == ("warning", "reviews")
-        assert "by callers of shop, the one for their namespace alone" in finding.effect
+        assert "by callers in shop, the one for their namespace alone" in finding.effect
 
     def test_of_the_same_age_the_name_counts_before_the_namespace(self) -> None:
         finding = one("host-conflict", **with_(virtualservices=self.two()))

@@ -45,7 +45,7 @@ def test_a_namespace_without_a_way_in_says_so(
     assert main(["exposure"]) == 0
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == (f"no way in through a Gateway: none leads to a service here\n{NOT_READ}\n")
+    assert err == (f"no way in: no Gateway leads to a service here\n{NOT_READ}\n")
 
 
 def test_as_data(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,13 +64,13 @@ def test_the_subsets_of_a_host_are_those_that_callers_have(
 def test_callers_with_rules_of_their_own_are_told_apart() -> None:
     found = governed(mesh_of(subsets("v1", "v2"), MINE, *CALLERS), REV)
     told = {one.whose: [s.name for s in one.rule.subsets] for one in found if one.rule}
-    assert told == {"callers of a": ["v1", "v2"], "callers of b": ["v1"]}
+    assert told == {"callers in a": ["v1", "v2"], "callers in b": ["v1"]}
 
 
 def test_weight_for_a_subset_that_some_callers_miss_is_a_danger_that_names_them() -> None:
     mesh = mesh_of(SPLIT, subsets("v1", "v2"), MINE, *CALLERS)
     (text,) = dangers(mesh, changed(mesh, Shift({"v2": 60.0})))
-    assert f"defines subset v2 of {REV} for callers of b" in text
+    assert f"defines subset v2 of {REV} for callers in b" in text
     assert "DestinationRule b/mine" in text
     only_v1 = changed(mesh, Shift({"v1": 100.0}))
     assert dangers(mesh, only_v1) == []
@@ -130,7 +130,7 @@ def test_the_breaker_of_callers_with_rules_of_their_own_goes_to_theirs() -> None
     assert (ours.target.namespace, ours.target.name) == ("a", "rev")
     (finding,) = bypassed(mesh_after(mesh, ours), ours)
     assert finding.level == "warning"
-    assert finding.text == "does not reach callers of b: they have DestinationRule b/mine"
+    assert finding.text == "does not reach callers in b: they have DestinationRule b/mine"
     (only,) = bypassed(mesh_after(mesh, ours), ours, B)
     assert only.level == "danger"
 
@@ -138,7 +138,7 @@ def test_the_breaker_of_callers_with_rules_of_their_own_goes_to_theirs() -> None
 def test_a_rule_names_all_the_callers_that_share_it() -> None:
     mesh = mesh_of(SPLIT, subsets("v1", "v2"), *CALLERS)
     (route,) = routes_to(mesh, mesh.by_key[KEY])
-    assert route.whose == "callers of a, callers of b"
+    assert route.whose == "callers in a, callers in b"
 
 
 def test_weights_of_a_headless_service_do_nothing_and_are_refused() -> None:

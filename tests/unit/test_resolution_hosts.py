@@ -329,7 +329,7 @@ class TestCallers:
         pods = [client("one", tier="x"), client("two"), client("three"), client("four", "b")]
         found = world(mesh_of(rule, *pods)).callers
         assert sorted((str(c.client), len(c.pods)) for c in found) == [
-            ("callers of a", 2),
-            ("callers of a with tier=x", 1),
-            ("callers of b", 1),
+            ("callers in a", 2),
+            ("callers in a with tier=x", 1),
+            ("callers in b", 1),
         ]

@@ -121,7 +121,7 @@ def test_a_match_that_is_not_for_the_client_says_whom_it_is_for() -> None:
         "it is for port 80",
         "it is for a/gate",
         "it is for callers with app=x",
-        "it is for callers of b",
+        "it is for callers in b",
     ]
 
 

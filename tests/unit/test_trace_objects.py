@@ -130,7 +130,7 @@ def test_what_is_not_meant_for_the_caller_says_so() -> None:
     )
     assert why(ask(mesh)) == [
         "it is for callers with app=x",
-        "it is for callers of prod",
+        "it is for callers in prod",
         "it is for default/gate",
         "it is for port 80",
     ]

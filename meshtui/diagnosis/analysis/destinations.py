@@ -196,7 +196,7 @@ def _uncounted(sending: Sending, found: Definition) -> str:
     root = view.mesh.settings.root_namespace
     places = dict.fromkeys((home, host.namespace if host else home, root))
     return (
-        f"{what} counts for callers of {rule.ref.namespace} only (those of {home} get the rules of "
+        f"{what} counts for callers in {rule.ref.namespace} only (those in {home} get the rules of "
         f"{', '.join(places)})"
     )
 

@@ -193,7 +193,7 @@ def at(place: RulePlace) -> tuple[str, str, str, int]:
 
 
 def whose(some: Iterable[ResolvedHost], everybody: Iterable[ResolvedHost]) -> str:
-    """For whom something is so, where it is not so for all: "callers of shop, gateway of edge"."""
+    """For whom something is so, where it is not so for all: "callers in shop, gateway in edge"."""
     wanted = dict.fromkeys(str(answer.client) for answer in some)
     others = {str(answer.client) for answer in everybody} - set(wanted)
     if not others:

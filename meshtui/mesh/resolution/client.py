@@ -43,10 +43,10 @@ class Client:
 
     def __str__(self) -> str:
         if self.waypoint:
-            return f"waypoint {self.waypoint} of {self.namespace}"
+            return f"waypoint {self.waypoint} in {self.namespace}"
         label_text = ", ".join(f"{key}={value}" for key, value in sorted(self.labels.items()))
         what = "gateway" if self.gateway else "callers"
-        return f"{what} of {self.namespace}{f' with {label_text}' if label_text else ''}"
+        return f"{what} in {self.namespace}{f' with {label_text}' if label_text else ''}"
 
 
 @dataclass(frozen=True, slots=True)

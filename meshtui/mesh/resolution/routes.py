@@ -138,7 +138,7 @@ def _not_for(match: Json | None, around: Surroundings) -> str:
         label_text = ", ".join(f"{key}={value}" for key, value in sorted(wanted.items()))
         return f"it is for callers with {label_text}"
     namespace = read.text(match, "sourceNamespace")
-    return f"it is for callers of {namespace}" if namespace not in ("", around.namespace) else ""
+    return f"it is for callers in {namespace}" if namespace not in ("", around.namespace) else ""
 
 
 def _route(

@@ -10,7 +10,7 @@ from meshtui.diagnosis.analysis import ERROR, INFO, WARNING, Finding
 from meshtui.mesh.model import Mesh, Ref, VirtualService
 from meshtui.mesh.resolution.names import gateway_name
 from meshtui.mesh.view import ServiceView
-from meshtui.ui.widgets.paint import BLANK, Line, Span, both_ends, span, wrapped
+from meshtui.ui.widgets.paint import BLANK, Line, Span, both_ends, span, width_of, wrapped
 
 if TYPE_CHECKING:
     from meshtui.operations.look.analyze import Analysis
@@ -104,20 +104,28 @@ def finding_lines(finding: Finding, width: int) -> tuple[Line, ...]:
         span(finding.code, "strong"),
         span("  " + " ".join(finding.same_as), "muted"),
     )
-    place = finding.object
     return (
         head,
-        (
-            Span(INDENT),
-            Span(place.kind + " ", "muted"),
-            span(f"{place.namespace}/{place.name}"),
-            span(f" in {finding.cluster}" if finding.cluster else "", "muted"),
-        ),
-        *wrapped(finding.field, width, "muted", INDENT),
+        *_place(finding, width),
         *wrapped(finding.effect, width, "text", INDENT),
         *_advice(finding.advice, width),
         BLANK,
     )
+
+
+def _place(finding: Finding, width: int) -> list[Line]:
+    """The object, and behind it or below it what of it."""
+    place = finding.object
+    line: Line = (
+        Span(INDENT),
+        Span(place.kind + " ", "muted"),
+        span(f"{place.namespace}/{place.name}"),
+        span(f" in {finding.cluster}" if finding.cluster else "", "muted"),
+    )
+    field = span(f"  {finding.field}", "muted")
+    if width_of((*line, field)) <= width:
+        return [(*line, field)]
+    return [line, *wrapped(finding.field, width, "muted", INDENT)]
 
 
 def _advice(text: str, width: int) -> list[Line]:

@@ -83,7 +83,7 @@ def _version(one: Description, mesh: Mesh, view: ServiceView, width: int) -> lis
         lines += _field("", f"▲ {words}", width, "warning") if words else []
     lines += _subset(one, mesh, width)
     for container, image in one.images:
-        lines += _field("image", f"{container}: {image}", width)
+        lines += _field("image", f"{image or '?'} in {container}", width)
     lines += _proxy(one, width)
     lines += _tls(one, width)
     lines += _access(one, width)
@@ -130,14 +130,14 @@ def _tls(one: Description, width: int) -> list[Line]:
         lines += _field("accepts", f"{accepts.port}: {accepts.mode}, {meaning} ({by})", width)
     for sending in one.sends[:MOST]:
         role = "failing" if sending.conflict else "text"
-        lines += _field("callers", _sending(sending), width, role)
+        lines += _field("sent by", _sending(sending), width, role)
     return lines
 
 
 def _sending(sending: Sending) -> str:
     if sending.conflict:
         return f"✖ {sending.whose}: {sending.conflict} ({sending.flag})"
-    how = f"TLS mode {sending.mode}" if sending.mode else "what each pod accepts, by itself"
+    how = f"TLS mode {sending.mode}" if sending.mode else "mutual TLS where the pod accepts it"
     how += f" as {sending.name}" if sending.name else ""
     how += f" ({sending.by})" if sending.by else ""
     return f"{sending.whose}: {how}"

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh.graph import Callee, Caller, Edge
-from meshtui.mesh.judging import FEW, NO_TRAFFIC, OK, ONLY_ERRORS
+from meshtui.mesh.judging import FEW, NO_TRAFFIC, OK, ONLY_ERRORS, SLOW, bad_ratio
 from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.mesh.text import clean
 from meshtui.ui.table import numbers
@@ -275,17 +275,33 @@ def _wordings(edge: Edge, role: str, columns: Columns) -> list[Line]:
     text = "old" if role == "old" else "text"
     rate = Span(rate_words(edge.signals).rjust(columns.rate), text)
     wrong = _errors_of(edge).rjust(columns.errors)
-    errors = Span(f" {wrong}", "muted" if edge.state in (OK, FEW) else role)
+    errors = Span(f" {wrong}", _errors_role(edge, role))
+    slow = Span(_slow_words(edge), role)
     protocols = span("".join(f" {name}" for name in edge.protocols), "muted")
     counted = Span(" by server" if edge.by_server else "", "unknown")
     tls, blank = _tls(edge), Span(" ")
     return [
-        (sign, rate, errors, protocols, tls, counted, blank),
-        (sign, rate, errors, tls, counted, blank),
-        (sign, rate, errors, tls, blank),
+        (sign, rate, errors, protocols, tls, counted, slow, blank),
+        (sign, rate, errors, tls, counted, slow, blank),
+        (sign, rate, errors, tls, slow, blank),
+        (sign, rate, errors, slow, blank),
         (sign, rate, errors, blank),
         (sign, rate, blank),
     ]
+
+
+def _errors_role(edge: Edge, role: str) -> str:
+    """Of what is only slow no errors stand out."""
+    fails = edge.signals is not None and bool(bad_ratio(edge.signals))
+    quiet = edge.state in (OK, FEW) or (edge.state == SLOW and not fails)
+    return "muted" if quiet and role != "old" else role
+
+
+def _slow_words(edge: Edge) -> str:
+    """Last of the words, for few edges have any: what makes one slow."""
+    if edge.state != SLOW or edge.signals is None:
+        return ""
+    return f" p99 {numbers.latency(edge.signals, edge.signals.p99_ms)}"
 
 
 def _fitting(lines: Sequence[Line], cells: int) -> Line:

@@ -18,6 +18,7 @@ from meshtui.mesh.rule_marks import marks_of
 from meshtui.mesh.text import clean
 from meshtui.mesh.versions import VersionView
 from meshtui.ui.panes.graphedges import (
+    BESIDE,
     MOST_END,
     VERSION,
     Drawing,
@@ -138,12 +139,15 @@ def _head(callee: Callee, graph: Graph, drawing: Drawing) -> Line:
 
 
 def _rules(callee: Callee, drawing: Drawing) -> list[Line]:
-    """What each rule asks for, between the callers and the versions."""
+    """What each rule asks for, between the callers and the versions, or as far to the right as one
+    line has room for it."""
     routes = [route for route in callee.view.routes if route.carries] if callee.view else []
     indent = " " * min(drawing.end_cells, drawing.width // 4)
     lines: list[Line] = []
     for route in routes[:MOST_RULES]:
-        lines += wrapped(rule_words(route, callee.key), drawing.width, "mark", indent)
+        words = rule_words(route, callee.key)
+        room = max(drawing.width - cell_len(words), BESIDE)
+        lines += wrapped(words, drawing.width, "mark", indent[:room])
     if len(routes) > MOST_RULES:
         lines.append((Span(f"{indent}… {len(routes) - MOST_RULES} more rules", "muted"),))
     return lines

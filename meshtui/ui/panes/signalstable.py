@@ -15,7 +15,7 @@ from meshtui.mesh.signals import Signals
 from meshtui.mesh.view import DELAYED
 from meshtui.ui.table import numbers
 from meshtui.ui.table.cells import SIGNS
-from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_line, span, width_of
+from meshtui.ui.widgets.paint import BLANK, Line, Span, both_ends, fit, fit_line, span, width_of
 
 WIDE = 69
 """Columns from which a version's numbers have room in one line."""
@@ -215,14 +215,13 @@ def _more(
 
 
 def explanation_head(one: Explanation, labelled: bool, width: int) -> list[Line]:
-    """Code and name at the left, how many at the right; then of what and by whom."""
+    """Code and name, and by whom it was seen. Of one version how many there are stands above;
+    with `labelled` it is said here, and of which versions."""
     code = f"grpc {one.code}" if one.kind == "grpc" else one.code
-    amount = f"{rate(one.rps)}  {numbers.part(one.share)}"
-    room = max(width - len(amount) - 1, 8)
-    left = fit_line((span(f"{code}  ", "failing"), Span(one.name, "strong")), room)
+    named = (span(f"{code}  ", "failing"), Span(one.name, "strong"))
     whose = "seen by callers" if one.side == "caller" else "counted by its own proxy"
-    of = f"{', '.join(one.labels)} · " if labelled else ""
-    return [
-        (*left, Span(" "), Span(amount, "text")),
-        (span(f"  {of}{whose}", "muted"),),
-    ]
+    if not labelled:
+        return [both_ends(named, (Span(whose, "muted"),), width)]
+    amount = (Span(f"{rate(one.rps)}  {numbers.part(one.share)}", "text"),)
+    of = f"  {', '.join(one.labels)} · {whose}"
+    return [both_ends(named, amount, width), (span(of, "muted"),)]

@@ -215,8 +215,9 @@ def _sick_words(state: str, names: list[str]) -> str:
     """Requests that reached no pod are of no version, and are not counted as one."""
     versions = sum(not name.endswith(NOWHERE) for name in names)
     many = f"{number_of(versions, 'version')} " if versions else ""
+    how = _HOW.get(state, state) if versions else state
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{many}{_HOW.get(state, state)}: {', '.join(names[:NAMED])}{more}"
+    return f"{many}{how}: {', '.join(names[:NAMED])}{more}"
 
 
 def _role(state: str) -> str:

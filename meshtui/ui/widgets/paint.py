@@ -79,11 +79,14 @@ def fit(text: str, width: int, right: bool = False) -> str:
 @lru_cache(maxsize=4096)
 def fit_middle(text: str, width: int) -> str:
     """`text` in exactly `width` cells, cut in the middle: a pod's name has its workload at the
-    beginning, and what tells it from its siblings at the end."""
+    beginning, and what tells it from its siblings behind its last dash; a namespace may follow."""
     text = clean(text)
     if cell_len(text) <= width or width < MIDDLE_LEAST:
         return fit(text, width)
-    end = set_cell_size(text[::-1], (width - 1) // 2)[::-1]
+    last = text[text.partition(".")[0].rfind("-") :]
+    tail = cell_len(last) if last.startswith("-") else width
+    cells = tail if tail < width - MIDDLE_LEAST else (width - 1) // 2
+    end = set_cell_size(text[::-1], cells)[::-1]
     return set_cell_size(text, width - 1 - cell_len(end)) + ELLIPSIS + end
 
 
