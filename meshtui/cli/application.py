@@ -24,6 +24,7 @@ def app_of(arguments: argparse.Namespace, leaving: Leaving | None = None) -> Mes
     from meshtui.config import Config
     from meshtui.operations.deferred import DeferredCockpit
     from meshtui.ui.app import MeshtuiApp
+    from meshtui.ui.greeting import NO_GREETING
 
     def chosen_for(wanted: argparse.Namespace) -> Options:
         found = options(wanted, lenient=True)
@@ -46,7 +47,7 @@ def app_of(arguments: argparse.Namespace, leaving: Leaving | None = None) -> Mes
         badges=config.badges,
         mouse=config.mouse or getattr(arguments, "mouse", False),
         leaving=leaving,
-        welcome=getattr(arguments, "welcome", ()),
+        welcome=getattr(arguments, "welcome", NO_GREETING),
         problems=config_problems(chosen.problems),
     )
 

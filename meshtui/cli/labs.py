@@ -14,6 +14,7 @@ from meshtui.paths import kubeconfig_paths
 
 if TYPE_CHECKING:
     from meshtui.lab.process import RunningLab
+    from meshtui.ui.greeting import Greeting
 
 STATE = "state"
 """In the directory of a demo: what outlives a session elsewhere; here it goes with the demo."""
@@ -31,16 +32,26 @@ WRONG = {
 """What a demo's person sees, by scenario."""
 
 
-def welcome(scenario: str, kubeconfig: object) -> tuple[str, ...]:
+def welcome(scenario: str, kubeconfig: object) -> Greeting:
     """The first frame explained, and the way to the demo's cluster from elsewhere."""
-    return (
-        "A demo: a small real mesh on this machine, each service with its versions below it, and "
-        f"what callers get of them. {WRONG.get(scenario, '')}",
-        "{down} and {up} move, {signals} says in words what is wrong, {lighter} takes weight off "
-        "a version and Enter shows what that would write, {rollback} rolls back, {help} has all "
-        "keys, {quit} ends the demo.",
-        f"From another terminal: export KUBECONFIG={kubeconfig} and then meshtui services, or "
-        "kubectl get pods. {back} takes these lines away.",
+    from meshtui.ui.greeting import Greeting
+
+    wrong = WRONG.get(scenario, "")
+    return Greeting(
+        (
+            "A demo: a small real mesh on this machine, each service with its versions below it, "
+            f"and what callers get of them. {wrong}",
+            "{down} and {up} move, {signals} says in words what is wrong, {lighter} takes weight "
+            "off a version and Enter shows what that would write, {rollback} rolls back, {help} "
+            "has all keys, {quit} ends the demo.",
+            f"From another terminal: export KUBECONFIG={kubeconfig} and then meshtui services, or "
+            "kubectl get pods. {back} takes these lines away.",
+        ),
+        (
+            f"A demo. {wrong} {{signals}} says why, {{rollback}} rolls back, {{help}} has all "
+            "keys; {back} takes these lines away.",
+            f"Elsewhere: export KUBECONFIG={kubeconfig}",
+        ),
     )
 
 

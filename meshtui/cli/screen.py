@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from meshtui.cli import output
 from meshtui.cli.application import app_of
-from meshtui.cli.streams import at_terminal
+from meshtui.cli.streams import at_terminal, is_dumb
 from meshtui.errors import Usage
 
 if TYPE_CHECKING:
@@ -28,8 +28,26 @@ def screen(arguments: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
         return snapshot(arguments)
     if getattr(arguments, "size", ""):
         raise Usage("--size belongs to --snapshot")
+    if at_terminal() and is_dumb():
+        return _one_frame(arguments)
     with watched_terminal() as leaving:
         return run_screen(arguments, leaving)
+
+
+INSTEAD = (
+    "`meshtui --check`, `meshtui services`, `--snapshot -` and `meshtui lab up` need none; "
+    "where it has one: TERM=vt100 meshtui"
+)
+"""What is told on a terminal that is said to know nothing but text."""
+
+
+def _one_frame(arguments: argparse.Namespace) -> Coroutine[Any, Any, int]:
+    """As text: what a screen writes would stand on such a terminal as it is."""
+    from meshtui.cli.snapshot import fitted, snapshot
+
+    output.note(f"meshtui: TERM=dumb has no cursor, so this is one frame of the screen; {INSTEAD}")
+    arguments.snapshot, arguments.size = "-", fitted(sys.stdout)
+    return snapshot(arguments)
 
 
 @contextmanager
@@ -37,6 +55,8 @@ def watched_terminal() -> Iterator[Leaving]:
     """From now on the program ends when its terminal is gone. Raises Usage without one."""
     if not at_terminal():
         raise Usage("the screen needs a terminal", "`meshtui --help` lists the commands")
+    if is_dumb():
+        raise Usage("the screen needs a terminal with a cursor, and TERM=dumb has none", INSTEAD)
     from meshtui.ui.terminal.watchdog import Leaving
 
     yield Leaving(sys.stdin.fileno())

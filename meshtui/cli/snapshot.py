@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import os
 import re
 from pathlib import Path
+from typing import TextIO
 
 from meshtui.cli import output
 from meshtui.cli.application import app_of
@@ -33,6 +36,16 @@ async def snapshot(arguments: argparse.Namespace) -> int:
         raise MeshtuiError(f"{path} cannot be written ({error.strerror or error})") from error
     output.line(path)
     return Exit.DONE
+
+
+def fitted(stream: TextIO) -> str:
+    """The size for a frame that is written there: a full last column would begin a new line."""
+    columns, lines = 0, 0
+    with contextlib.suppress(OSError, ValueError):
+        columns, lines = os.get_terminal_size(stream.fileno())
+    cells = ((columns or 80) - 1, (lines or 24) - 1)
+    fitting = (min(max(low, n), high) for low, n, high in zip(_LEAST, cells, _MOST, strict=True))
+    return "x".join(map(str, fitting))
 
 
 def size_of(text: str) -> tuple[int, int]:

@@ -61,6 +61,11 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
+def is_dumb() -> bool:
+    """Whether the terminal is said to know nothing but text."""
+    return os.environ.get("TERM") == "dumb"
+
+
 def takes_styles(stream: TextIO | None) -> bool:
     """Whether it is a terminal that knows more than text."""
     return is_terminal(stream) and os.environ.get("TERM", "dumb") != "dumb"

@@ -29,6 +29,7 @@ from meshtui.errors import Exit, MeshtuiError
 from meshtui.ui import paths
 from meshtui.ui.ending import Ending, left_on, running_on
 from meshtui.ui.garbage import Garbage
+from meshtui.ui.greeting import NO_GREETING, Greeting
 from meshtui.ui.main.keystream import KeyOrder
 from meshtui.ui.terminal.cells import TerminalCells
 from meshtui.ui.themes import DEFAULT, load_themes, missing_theme
@@ -79,7 +80,7 @@ class MeshtuiApp(App[int]):
         clock: Clock = time.time,
         leaving: Leaving | None = None,
         problems: Iterable[str] = (),
-        welcome: Sequence[str] = (),
+        welcome: Greeting = NO_GREETING,
     ) -> None:
         """`problems` are told as soon as the screen is there, `welcome` below the table;
         `theme_at` is where that theme is set."""
@@ -318,13 +319,15 @@ class MeshtuiApp(App[int]):
         from meshtui.ui.actions.registry import key_of
 
         self._interrupted = True
-        self.set_timer(INTERRUPT_S, self._forget_interrupt)
-        self.main.announce(
-            f"^C again leaves, and so does {key_of('quit')}; {key_of('back')} goes back"
-        )
+        words = f"^C again leaves, and so does {key_of('quit')}; {key_of('back')} goes back"
+        self.main.announce(words)
+        self.set_timer(INTERRUPT_S, lambda: self._forget_interrupt(words))
 
-    def _forget_interrupt(self) -> None:
+    def _forget_interrupt(self, words: str) -> None:
+        """What was said is not so any more; what was said since stays."""
         self._interrupted = False
+        if self.main.status.text == words:
+            self.main.announce("")
 
     def action_rollback(self) -> None:
         """From every state of the program: what is open makes room."""

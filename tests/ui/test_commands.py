@@ -182,6 +182,50 @@ def test_a_slip_of_the_fingers_is_answered_with_what_was_meant(typed: str, meant
     assert f"is it {meant}" in str(caught.value) or f"or {meant}" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("set", "is it :theme or :sort or :view?"),
+        ("set number", "is it :theme"),
+        ("skin", "is it :theme?"),
+        ("namespaces", "is it :ns?"),
+        ("contexts", "is it :ctx?"),
+        ("deploy", ":pods"),
+        ("get pods", ":pods"),
+        ("rollout undo", ":undo, or :rollback"),
+        ("retry", ":timeout 10s --retries 3"),
+        ("inject", ":fault"),
+        ("why", ":signals"),
+        ("map", ":graph"),
+        ("weights", "is it :shift?"),
+        ("split", ":shift V=W"),
+        ("pc routes", "`meshtui proxy routes NAME`"),
+        ("scale", "kubectl does that"),
+        ("zzz", "shows the commands"),
+    ],
+)
+def test_what_it_is_called_elsewhere_is_answered_with_what_does_it_here(
+    typed: str, told: str
+) -> None:
+    with pytest.raises(Usage) as caught:
+        parse_command(typed)
+    assert told in caught.value.hint and ":se?" not in caught.value.hint
+
+
+@pytest.mark.parametrize("typed", ["q", "q!", "qa", "wq", "x", "exit"])
+def test_it_is_left_as_vi_is(typed: str) -> None:
+    assert parse_command(typed) == Run("quit")
+
+
+async def test_whoever_asks_for_the_services_is_told_that_they_are_all_there() -> None:
+    async with driving(FakeCockpit(), SMALL) as drive:
+        main = drive.app.main
+        main.run_command("filter rev")
+        main.run_command("svc")
+        assert drive.status == "the table has all 4 services of all namespaces; / narrows it"
+        assert "details" in drive.text
+
+
 def test_every_name_that_completes_is_a_command() -> None:
     for name in names():
         try:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import pty
+import struct
+import termios
 from argparse import Namespace
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +20,7 @@ import pytest
 
 from meshtui.cli import check as command
 from meshtui.cli import connect as opening
+from meshtui.cli import screen
 from meshtui.cli import snapshot as picture
 from meshtui.cli.main import main
 from meshtui.cli.snapshot import size_of
@@ -82,6 +88,46 @@ def test_the_command_writes_a_file_or_says_why_not(
     capsys.readouterr()
     assert main(["--check", "services"]) == main(["--snapshot", "x.svg", "doctor"]) == 2
     assert "--check stands without a command: leave out services" in capsys.readouterr().err
+
+
+def test_on_a_dumb_terminal_it_is_one_frame_of_plain_text(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr(picture, "app_of", lambda _: app())
+    monkeypatch.setattr(screen, "at_terminal", lambda: True)
+    monkeypatch.setattr(picture, "fitted", lambda _: "79x23")
+    monkeypatch.setenv("TERM", "dumb")
+    assert main([]) == 0
+    found = capsys.readouterr()
+    assert "reviews" in found.out and "\x1b" not in found.out
+    assert len(found.out.splitlines()) == 23 and max(map(len, found.out.splitlines())) <= 79
+    for words in ("TERM=dumb", "`meshtui --check`", "`meshtui services`", "TERM=vt100 meshtui"):
+        assert words in found.err
+    assert found.err.count("\n") == 1
+
+
+def test_a_demo_needs_a_cursor(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setattr(screen, "at_terminal", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    assert main(["demo"]) == 2
+    found = capsys.readouterr()
+    assert "TERM=dumb has none" in found.err and "`meshtui lab up`" in found.err
+    assert not found.out
+
+
+def test_a_frame_fits_into_the_terminal_that_it_is_written_to() -> None:
+    master, slave = pty.openpty()
+    with os.fdopen(slave, "w") as terminal:
+        for (lines, columns), size in SIZES.items():
+            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+            assert picture.fitted(terminal) == size
+    os.close(master)
+
+
+SIZES = {
+    (24, 80): "79x23", (48, 160): "159x47", (0, 0): "79x23", (3, 9): "40x10",
+    (60000, 60000): "1000x500",
+}  # fmt: skip
 
 
 def test_without_a_terminal_nothing_is_changed() -> None:

@@ -307,3 +307,18 @@ async def test_a_verb_that_needs_another_right_says_that_one() -> None:
         await drive.until(lambda: reason in drive.text)
         await drive.press("R")
         await drive.armed()
+
+
+async def test_what_is_said_of_a_second_interrupt_goes_when_its_time_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("meshtui.ui.app.INTERRUPT_S", 0.05)
+    async with driving(FakeCockpit(), SMALL) as drive:
+        app = drive.app
+        app.action_interrupt()
+        assert "^C again leaves" in drive.status
+        await drive.until(lambda: not drive.status)
+        app.action_interrupt()
+        app.main.announce("something newer")
+        await drive.until(lambda: not app._interrupted)
+        assert drive.status == "something newer"

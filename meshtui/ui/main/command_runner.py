@@ -12,8 +12,9 @@ from meshtui.changes.change import ClearBreaker, SetBreaker, Target
 from meshtui.dataclass import dataclass
 from meshtui.errors import MeshtuiError, NotFound, Refused, Usage
 from meshtui.mesh.nearest import nearest_words
+from meshtui.mesh.quantity import number_of
 from meshtui.mesh.view import ServiceView
-from meshtui.ui.actions.registry import named, why_not
+from meshtui.ui.actions.registry import key_of, named, why_not
 from meshtui.ui.actions.situation import TABLE, Situation
 from meshtui.ui.main import commands
 from meshtui.ui.main.change_desk import ChangeDesk
@@ -97,6 +98,8 @@ class CommandRunner:
                     self._refuse_unknown(words)
                     self._arrangement.give_focus(TABLE)
                 self._filter(words)
+                if to_table and not words:
+                    self._tell_services()
             case commands.Trace(ask):
                 self._may("trace")
                 self._trace(ask)
@@ -197,6 +200,14 @@ class CommandRunner:
 
     def _theme_chosen(self, name: str) -> None:
         self._host.announce(f"theme {name}; `theme: {name}` in config.yaml keeps it")
+
+    def _tell_services(self) -> None:
+        """Whoever asked for the list of services has it in front of them."""
+        there = len(self._rule_choice.services)
+        where = self._rule_choice.namespace
+        whose = f"of namespace {where}" if where else "of all namespaces"
+        counted = number_of(there, "service")
+        self._host.announce(f"the table has all {counted} {whose}; {key_of('filter')} narrows it")
 
     def _refuse_unknown(self, text: str) -> None:
         """Of a service that is called by a name: an empty table would not say what there is."""

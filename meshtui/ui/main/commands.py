@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
@@ -18,6 +19,7 @@ from meshtui.ui.panes.dock import PANES
 from meshtui.ui.panes.load_ask import LoadAsk, parse_load
 from meshtui.ui.panes.trace_request import TraceRequest, parse_ask
 from meshtui.verbs import VERBS, Verb, named_after_colon
+from meshtui.verbs.habits import typed_habit
 from meshtui.verbs.line_values import parse_words
 from meshtui.verbs.text import line_usage
 from meshtui.verbs.values import settled
@@ -182,7 +184,7 @@ def parse_command(text: str, usual: Mapping[str, Any] = MappingProxyType({})) ->
         return FilterBy(" ".join(arguments), to_table=True)
     action = ALIASES.get(name, name)
     if action not in BY_ID or action in FIXED:
-        raise Usage(f"there is no command :{name}", _meant(name))
+        raise Usage(f"there is no command :{name}", _meant(words))
     if arguments and action in PANES:
         return ToPane(action, tuple(arguments))
     if arguments:
@@ -204,8 +206,7 @@ def _words(text: str) -> list[str]:
 SERVICES = ("svc", "service", "services")
 ALIASES = {
     "q": "quit",
-    "q!": "quit",
-    "qa": "quit",
+    **dict.fromkeys(("q!", "qa", "qa!", "wq", "wq!", "x", "exit"), "quit"),
     "analyze": "analysis",
     "h": "help",
     "?": "help",
@@ -218,8 +219,14 @@ ALIASES = {
 """What users of kubectl and k9s type, by what shows it here."""
 
 
-_MEANT = dict.fromkeys(("weight", "weights"), ("shift",))
-"""What people type who mean a command that is spelled otherwise."""
+_MEANT: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("weight", "weights"), ("shift",)),
+    **dict.fromkeys(("set", "option", "options", "settings"), ("theme", "sort", "view")),
+    **dict.fromkeys(("skin", "skins", "color", "colors", "colorscheme"), ("theme",)),
+    **dict.fromkeys(("namespace", "namespaces"), ("ns",)),
+    **dict.fromkeys(("context", "contexts", "cluster", "clusters"), ("ctx",)),
+}
+"""What people type who mean a command that is spelled otherwise on this line."""
 
 
 def names() -> tuple[str, ...]:
@@ -229,13 +236,34 @@ def names() -> tuple[str, ...]:
     return tuple(sorted({*verbs, *actions, *ALIASES, *SERVICES}))
 
 
-def _meant(name: str) -> str:
-    near = _MEANT.get(name) or get_close_matches(name, names(), 3, 0.6)
+def _meant(words: Sequence[str]) -> str:
+    """By what it means here, by what other tools' words are called, by its spelling."""
+    name = words[0].lower()
+    near = _MEANT.get(name)
+    if near is None and (habit := typed_habit([name, *words[1:]])):
+        return _on_this_line(habit.partition(": ")[2])
+    if near is None:
+        spelled = [one for one in names() if len(one) > 2 or len(name) < 3]
+        near = tuple(get_close_matches(name, spelled, 3, 0.6))
     return (
         f"is it {' or '.join(f':{one}' for one in near)}?"
         if near
         else f"{key_of('help')} shows the commands"
     )
+
+
+def _on_this_line(text: str) -> str:
+    """A shell's commands as they are typed here, where they are: for the selected service."""
+
+    def here(found: re.Match[str]) -> str:
+        name, rest = found[1], found[2].replace(" SERVICE", "").replace(" NAME", "")
+        typed = named_after_colon(name) or (name in names() and " -" not in rest)
+        return f":{name}{rest}" if typed else found[0]
+
+    return _SHELL.sub(here, text).replace(" on the screen", "")
+
+
+_SHELL = re.compile(r"`meshtui ([a-z]+)([^`]*)`")
 
 
 def _command(verb: Verb, words: Sequence[str], usual: Mapping[str, Any]) -> Command:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from meshtui.ui.badges import badge_of
 from meshtui.ui.dialogs.base import Dialog
 from meshtui.ui.dialogs.diffkeys import LEAVING
 from meshtui.ui.dialogs.offline import RETRY_S, OfflineScreen
+from meshtui.ui.greeting import NO_GREETING, Greeting
 from meshtui.ui.main import snapshot_feed as feed
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.change_desk import ChangeDesk
@@ -82,7 +83,7 @@ class MainScreen(Screen[None]):
         cockpit: Cockpit,
         clock: Callable[[], float],
         badges: Mapping[str, str] = MappingProxyType({}),
-        welcome: Sequence[str] = (),
+        welcome: Greeting = NO_GREETING,
         *,
         ascii_only: bool = False,
     ) -> None:
