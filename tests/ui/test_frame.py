@@ -27,6 +27,7 @@ from meshtui.cli.snapshot import size_of
 from meshtui.errors import NotAllowed, Unreachable, Usage
 from meshtui.mesh.model import Mesh
 from meshtui.operations.look.check import CheckLine, proxy_lines, rule_lines, version_lines
+from meshtui.operations.options import Options
 from meshtui.ui.app import MeshtuiApp
 from meshtui.ui.frame import SVG, TEXT, frame_of
 from tests.ui.fake import FakeCockpit
@@ -204,7 +205,7 @@ def test_one_line_for_each_and_the_end(
 
     @asynccontextmanager
     async def session(_: Any) -> AsyncIterator[Any]:
-        yield SimpleNamespace(read_mesh=read_mesh)
+        yield SimpleNamespace(read_mesh=read_mesh, options=Options())
 
     monkeypatch.setattr(opening, "session", session)
     monkeypatch.setattr(opening, "sample", sample)
