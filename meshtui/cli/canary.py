@@ -20,13 +20,13 @@ from meshtui.cli import connect as opening
 from meshtui.cli import output
 from meshtui.cli.options import options
 from meshtui.cli.streams import Unwritable
-from meshtui.errors import Exit, JournalError, MeshtuiError, NotFound, Refused, Usage
+from meshtui.errors import Exit, JournalError, MeshtuiError, NotAllowed, NotFound, Refused, Usage
 from meshtui.journal.canaries import CanaryRow
 from meshtui.mesh import read
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.quantity import number_of
 from meshtui.operations.canary.autopilot import Autopilot, Prepared, service_key
-from meshtui.operations.canary.lease import Holder, ServiceLease
+from meshtui.operations.canary.lease import Holder, ServiceLease, with_lease
 from meshtui.operations.session import Session
 
 _WORST_FIRST = (Exit.ROLLED_BACK, Exit.UNREACHABLE, Exit.FAILED, Exit.DONE)
@@ -131,7 +131,7 @@ async def status(arguments: argparse.Namespace) -> int:
         wanted = service_key(arguments.service, namespace) if arguments.service else None
         stored = opened.journal.canaries(wanted) if opened.journal else ()
         rows = {row.service: row for row in stored}
-        keys = [wanted] if wanted else list(rows)
+        keys = [wanted] if wanted else await _seen(opened, arguments, list(rows))
         found = [await _found(opened, key, rows.get(key)) for key in keys]
         known = [one for one in found if one is not None]
         if not known and opened.journal is None:
@@ -152,6 +152,26 @@ async def status(arguments: argparse.Namespace) -> int:
         for text in _status_lines(one):
             output.line(text)
     return Exit.DONE
+
+
+async def _seen(
+    opened: Session, arguments: argparse.Namespace, own: Sequence[ServiceKey]
+) -> Sequence[ServiceKey]:
+    """Those of this machine's journal and those that have a Lease in the namespace.
+
+    "No canary" is said only where the cluster was read. Raises what stands against that.
+    """
+    everywhere = getattr(arguments, "all_namespaces", False)
+    try:
+        others = await with_lease(opened.cluster, None if everywhere else opened.cluster.namespace)
+    except NotAllowed as error:
+        if not own:
+            raise
+        output.note(f"meshtui: only canaries that this machine's journal has: {error}")
+        return own
+    if not own and not others and getattr(arguments, "namespace", None):
+        await opened.read_mesh()  # a namespace that is not there has no canary either
+    return list(dict.fromkeys((*own, *others)))
 
 
 async def _found(opened: Session, key: ServiceKey, row: CanaryRow | None) -> dict[str, Any] | None:

@@ -87,6 +87,9 @@ async def doctor(arguments: argparse.Namespace) -> int:
             {"check": c.name, "state": c.level, "text": c.text, "do": c.do or None} for c in checks
         ]
         output.data({"checks": found}, form)
-    if any(c.level == FAIL and c.name == "cluster" for c in checks):
+    failed = {check.name for check in checks if check.level == FAIL}
+    if "credentials" in failed:
+        return Exit.NOT_ALLOWED
+    if "cluster" in failed:
         return Exit.UNREACHABLE
-    return Exit.FAILED if any(c.level == FAIL for c in checks) else Exit.DONE
+    return Exit.FAILED if failed else Exit.DONE

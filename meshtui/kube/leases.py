@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from meshtui.dataclass import dataclass
 from meshtui.errors import Conflict, NotFound
 from meshtui.kube.cluster import Cluster
-from meshtui.kube.objects import create_object, get_object, patch_json
+from meshtui.kube.objects import create_object, get_object, list_all, patch_json
 from meshtui.kube.resources import Resource
 from meshtui.mesh import read
 from meshtui.mesh.model import Json
@@ -47,6 +47,12 @@ async def read_lease(cluster: Cluster, namespace: str, name: str) -> Lease | Non
         return _lease(await get_object(cluster, LEASES, namespace, name))
     except NotFound:
         return None
+
+
+async def lease_names(cluster: Cluster, namespace: str | None) -> tuple[tuple[str, str], ...]:
+    """Namespace and name of each; of all namespaces where none is given."""
+    found, _ = await list_all(cluster, LEASES, namespace, made_of=_lease)
+    return tuple((one.namespace, one.name) for one in found)
 
 
 async def write_lease(cluster: Cluster, lease: Lease) -> Lease:

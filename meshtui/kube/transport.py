@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import re
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -251,6 +253,12 @@ def _target(ask: ApiRequest) -> str:
     return f"{path}?{query}" if query else path
 
 
+def _in_words(text: str) -> str:
+    """What the system calls it, once, where several addresses were tried."""
+    numbers = dict.fromkeys(int(number) for number in re.findall(r"\[Errno (-?\d+)\]", text))
+    return ", ".join(os.strerror(number).lower() for number in numbers) or text[:120]
+
+
 def _why(error: BaseException) -> tuple[str, str]:
     """What happened, and what to do about it. The order matters: most particular first."""
     reason = clean(without_userinfo(str(error) or type(error).__name__), 160)
@@ -263,7 +271,7 @@ def _why(error: BaseException) -> tuple[str, str]:
         case ProxyFailed():
             return f"is behind a proxy that fails: {reason}", "check proxy-url and HTTPS_PROXY"
         case Unconnected():
-            return f"cannot be reached: {clean(str(error), 120)}", network
+            return f"cannot be reached: {_in_words(clean(str(error), 400))}", network
         case NoAddress():
             return "is not an address", "check server in the kubeconfig"
         case TimeoutError():

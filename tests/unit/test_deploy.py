@@ -53,7 +53,7 @@ def test_the_operator_writes_what_the_verbs_write() -> None:
         for plural in ("virtualservices", "destinationrules")
         for verb in ("patch", "create", "delete")
     }
-    leases = {(LEASES.group, LEASES.plural, verb) for verb in ("get", "create", "patch")}
+    leases = {(LEASES.group, LEASES.plural, verb) for verb in ("get", "list", "create", "patch")}
     routes = {(kind.group, kind.plural, "patch") for kind in (HTTP_ROUTES, GRPC_ROUTES)}
     adopted = {
         (kind.group, kind.plural, verb)

@@ -128,7 +128,7 @@ async def test_the_rights_of_a_canary_are_asked_for_with_what_to_do(
     session = Session(cluster, Options(prometheus="none"))
     checks = [c async for c in examine(session) if c.name == "right" and "leases" in c.text]
     await session.close()
-    assert [check.text.split()[0] for check in checks] == ["get", "create", "patch"]
+    assert [check.text.split()[0] for check in checks] == ["get", "list", "create", "patch"]
     assert {check.level for check in checks} == {OK if may else WARN}
     assert all(("deploy/rbac.yaml" in check.text) != may for check in checks)
 

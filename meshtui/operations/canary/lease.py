@@ -22,7 +22,7 @@ from meshtui.canary.events import Asked, Order
 from meshtui.dataclass import dataclass
 from meshtui.errors import Conflict, MeshtuiError, NotAllowed, Refused
 from meshtui.kube.cluster import Cluster
-from meshtui.kube.leases import Lease, read_lease, write_lease
+from meshtui.kube.leases import Lease, lease_names, read_lease, write_lease
 from meshtui.mesh import read
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.text import clean
@@ -30,6 +30,7 @@ from meshtui.mesh.text import clean
 DURATION_S = 15.0
 RENEW_S = 5.0
 ORDER, DONE, PROGRESS = "meshtui.dev/order", "meshtui.dev/done", "meshtui.dev/progress"
+_PREFIX = "meshtui-canary-"
 _TRIES = 5
 _ANSWER_S = 10.0
 
@@ -60,7 +61,20 @@ def gone(holder: str) -> bool:
 
 
 def lease_name(service: ServiceKey) -> str:
-    return f"meshtui-canary-{service.name}".lower()[:253]
+    return f"{_PREFIX}{service.name}".lower()[:253]
+
+
+async def with_lease(cluster: Cluster, namespace: str | None) -> tuple[ServiceKey, ...]:
+    """The services that have one in this namespace, or in all: whose canary ran at any time."""
+    try:
+        names = await lease_names(cluster, namespace)
+    except NotAllowed as error:
+        raise _no_right(error, "list") from error
+    return tuple(
+        ServiceKey(space, name.removeprefix(_PREFIX))
+        for space, name in names
+        if name.startswith(_PREFIX)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +252,11 @@ class ServiceLease:
             raise _no_right(error) from error
 
 
-def _no_right(error: NotAllowed) -> NotAllowed:
-    hint = "a canary needs get, create and patch on Leases (deploy/rbac.yaml)"
-    return NotAllowed(error.what, hint)
+def _no_right(error: NotAllowed, verbs: str = "get, create and patch") -> NotAllowed:
+    """Who is not known at all is to log in: no role helps."""
+    if "Unauthorized" in error.what:
+        return error
+    return NotAllowed(error.what, f"a canary needs {verbs} on Leases (deploy/rbac.yaml)")
 
 
 def _driven(service: ServiceKey, found: Lease) -> Refused:

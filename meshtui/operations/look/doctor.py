@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshtui.dataclass import dataclass
-from meshtui.errors import JournalError, MeshtuiError
+from meshtui.errors import JournalError, MeshtuiError, NotAllowed
 from meshtui.mesh import read
 from meshtui.mesh.model import Mesh
 from meshtui.mesh.quantity import human_duration, number_of
@@ -34,6 +34,7 @@ class Check:
 TO_DO = {
     "journal": "see to the folder that it names, or set XDG_STATE_HOME to another",
     "cluster": "`kubectl version` should say the same; --context or --kubeconfig chooses another",
+    "credentials": "log in again, or take another user: `kubectl version` should say the same",
     "right": "deploy/rbac.yaml has all that meshtui needs: ask who administers the cluster for it",
     "mesh": "ask for list and watch on what is named; a cluster without Istio has nothing to show",
     "istiod": "ask for get and create on pods/portforward there; without it `status` knows less",
@@ -56,6 +57,7 @@ RIGHTS = (
     ("get", "pods", "log"),
     ("get", "pods", "proxy"),
     ("get", "leases", ""),
+    ("list", "leases", ""),
     ("create", "leases", ""),
     ("patch", "leases", ""),
 )
@@ -74,6 +76,9 @@ async def _checks(session: Session) -> AsyncGenerator[Check, None]:
     yield _journal(session)
     try:
         version = await cluster.get("/version", timeout=5.0)
+    except NotAllowed as error:
+        yield Check("credentials", FAIL, error.what)
+        return
     except MeshtuiError as error:
         yield Check("cluster", FAIL, str(error))
         return
