@@ -125,7 +125,7 @@ def line(progress: Progress) -> str:
     parts = [f"{progress.service} {progress.version}", f"{where} ({progress.phase})"]
     if progress.exit is None:
         parts += [_side_words(progress)]
-        parts += [f"evidence {_number(progress.evidence)} of {progress.limit:g}"]
+        parts += [f"evidence {_number(progress.evidence)} ({progress.limit:g} is enough)"]
         if progress.phase in (Phase.OBSERVING.value, Phase.FROZEN.value):
             parts += [f"{progress.left_s:.0f} s left"]
     sentence = f": {progress.sentence}" if progress.sentence and _adds_sentence(progress) else ""

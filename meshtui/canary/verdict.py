@@ -179,15 +179,15 @@ def _slow_sides(tally: Tally) -> str:
 
 
 def _proof(tally: Tally) -> str:
-    evidence = f"evidence {_evidence(tally.errors)}"
     burst = tally.errors.dispersion
-    return f"{evidence} (errors come in bursts of about {burst:.0f})" if burst >= 2 else evidence
+    bursts = f"errors come in bursts of about {burst:.0f}" if burst >= 2 else ""
+    return f"evidence {_evidence(tally.errors, bursts)}"
 
 
-def _evidence(evidence: Evidence) -> str:
+def _evidence(evidence: Evidence, more: str = "") -> str:
     value = evidence.value
     number = "over 1e6" if value > 1e6 else f"{value:.2g}" if value < 10 else f"{value:.0f}"
-    return f"{number} of {evidence.limit:g}"
+    return f"{number} ({'; '.join(filter(None, (f'{evidence.limit:g} is enough', more)))})"
 
 
 def _ratio(counts: Counts) -> str:

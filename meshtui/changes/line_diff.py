@@ -13,7 +13,8 @@ def unified(old: Sequence[str], new: Sequence[str], context: int = 3) -> Iterato
     """The lines of the diff, without the names of files."""
     matcher = SequenceMatcher(None, old, new, autojunk=False)
     pieces = _in_pieces(_one_piece(old, new) or matcher.get_opcodes(), old, new)
-    matcher.opcodes = pieces  # type: ignore[attr-defined]
+    parts = [part for piece in pieces for part in _by_field(piece, old, new)]
+    matcher.opcodes = parts  # type: ignore[attr-defined]
     for group in matcher.get_grouped_opcodes(context):
         first, last = group[0], group[-1]
         yield f"@@ -{_range(first[1], last[2])} +{_range(first[3], last[4])} @@"
@@ -75,6 +76,31 @@ def _in_pieces(opcodes: Sequence[Opcode], old: Sequence[str], new: Sequence[str]
             i1, j1 = (before[2], before[4]) if before else (i1, j1)
             found.append((tag, i1, i2, j1, j2))
     return found
+
+
+def _by_field(piece: Opcode, old: Sequence[str], new: Sequence[str]) -> list[Opcode]:
+    """Where the same fields have other values, and more was put in or taken away beside them: both.
+
+    Else a weight would stand behind all of a mirror that was taken away.
+    """
+    tag, i1, i2, j1, j2 = piece
+    less = min(i2 - i1, j2 - j1)
+    if tag != "replace" or i2 - i1 == j2 - j1:
+        return [piece]
+    if all(_field(old[i1 + n]) == _field(new[j1 + n]) for n in range(less)):
+        return [("replace", i1, i1 + less, j1, j1 + less), _rest(i1 + less, i2, j1 + less, j2)]
+    if all(_field(old[i2 - n]) == _field(new[j2 - n]) for n in range(1, less + 1)):
+        return [_rest(i1, i2 - less, j1, j2 - less), ("replace", i2 - less, i2, j2 - less, j2)]
+    return [piece]
+
+
+def _rest(i1: int, i2: int, j1: int, j2: int) -> Opcode:
+    return ("delete" if i2 > i1 else "insert"), i1, i2, j1, j2
+
+
+def _field(line: str) -> str:
+    """The name, with its indent; an item without one is itself."""
+    return line.partition(": ")[0]
 
 
 def _to_the_item(lines: Sequence[str], begin: int, end: int, most: int) -> int:

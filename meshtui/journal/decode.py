@@ -163,14 +163,14 @@ def _status(row: sqlite3.Row) -> Status:
     try:
         return Status(value)
     except ValueError as error:
-        raise Undecodable(f"has a status {value!r}", newer=True) from error
+        raise Undecodable(f"it has a status {value!r}", newer=True) from error
 
 
 def _target(row: sqlite3.Row) -> Ref:
     names = ("kind", "object_namespace", "object_name", "uid")
     target = Ref(*(_text(row, name) for name in names))
     if target.kind not in ("VirtualService", "DestinationRule", "Service", *ALL_ROUTE_KINDS):
-        raise Undecodable(f"is about a {target.kind!r}", newer=True)
+        raise Undecodable(f"it is about a {target.kind!r}", newer=True)
     return target
 
 

@@ -130,3 +130,14 @@ async def test_leaving_while_a_change_is_applied_says_why_not_at_once(
         assert drive.dialog.phase is Phase.APPLYING and "write" in drive.text
         await drive.press("q")
         await drive.until(lambda: drive.app.return_code is not None)
+
+
+async def test_what_went_wrong_is_broken_anew_where_the_terminal_gets_narrower() -> None:
+    async with driving(size=LARGE) as drive:
+        drive.cockpit.verified = False
+        await shifted(drive)
+        await drive.press("enter")
+        await drive.until(lambda: drive.dialog.phase is Phase.OVER)
+        await drive.pilot.resize_terminal(*SMALL)
+        said = "0 of 3 proxies in sync · v3 20 → 3 %; v2 0 → 10 %; v1 80 → 87 %"
+        await drive.until(lambda: said in " ".join(drive.text.replace("▌", " ").split()))

@@ -41,7 +41,7 @@ async def test_the_newest_change_comes_first_with_what_became_of_it(size: tuple[
         await drive.press("J")
         await drive.until(lambda: "3 changes" in drive.text)
         text = drive.text
-        assert text.index("fault none → abort") < text.index("v1 90 → 100 %")
+        assert text.index("  none → abort") < text.index("v1 90 → 100 %")
         assert "ends in 14m" in line_of(drive, "fault  bookinfo") or "ends in 14m" in text
         assert "undone by c9" in text and "409: somebody else wrote" in text
         assert "failed" in text and "ann  c3" in text
@@ -129,7 +129,8 @@ async def test_a_change_that_may_not_be_taken_back_is_dimmed_and_says_why() -> N
 
 NEWER = Journaled(
     "c5", NOW - 30, "zoe", "shift", REVIEWS, ("v2 10 → 20 %",), "newer version",
-    detail="not known what became of it: has a status 'paused' that is not known to this version",
+    detail="not known what became of it: "
+    "it has a status 'paused' that is not known to this version",
     took_effect=False, unread=True, denied="change c5 cannot be taken back from here",
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ import difflib
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -113,3 +114,20 @@ def test_a_rule_that_is_put_in_or_taken_away_is_one_piece(rules: list[Any], at: 
         assert {lines[n][0] for n in changed} == {sign}
         assert changed == list(range(changed[0], changed[-1] + 1))
         assert lines[changed[0]][1:].lstrip().startswith("- ")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("- w: 20|m:|  h: a", "- w: 0", "-- w: 20|+- w: 0|-m:|-  h: a"),
+        ("- w: 0", "- w: 20|m:|  h: a", "-- w: 0|+- w: 20|+m:|+  h: a"),
+        ("a: 1|b: 2|w: 3", "w: 4", "-a: 1|-b: 2|-w: 3|+w: 4"),
+        ("w: 1|x: 1|m: 1", "w: 2|x: 2", "-w: 1|-x: 1|+w: 2|+x: 2|-m: 1"),
+        ("w: 1|m: 1", "w: 2|n: 1", "-w: 1|-m: 1|+w: 2|+n: 1"),
+        ("a: 1|m: 1", "c: 3", "-a: 1|-m: 1|+c: 3"),
+    ],
+)
+def test_a_value_stands_with_its_own_and_not_behind_what_is_taken_away_beside_it(
+    old: str, new: str, said: str
+) -> None:
+    assert list(unified(old.split("|"), new.split("|")))[1:] == said.split("|")

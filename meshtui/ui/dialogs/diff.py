@@ -109,8 +109,8 @@ class DiffDialog(Dialog[None]):
         self._wider = wider
         self._in_all = in_all
         self._error: MeshtuiError | None = None
-        self._message: list[Line] = []
-        self._warning: list[Line] = []
+        self._message = ("", "text")
+        self._warning = ""
         self._steps: list[str] = []
         self._title = LinesBlock(id="dialog-title")
         self._body = Listing(id="dialog-body")
@@ -202,7 +202,7 @@ class DiffDialog(Dialog[None]):
 
     async def _leave(self) -> None:
         """The first time the program says why it stays; here too, for its line is covered."""
-        self._warning = wrapped(LEAVING, self._width(), "warning")
+        self._warning = LEAVING
         self._show_foot()
         await self.app.run_action("app.leave")
 
@@ -256,7 +256,7 @@ class DiffDialog(Dialog[None]):
         else:
             self.phase = Phase.APPLYING
             self._typed.display = False
-            self._message, self._warning, self._steps = [], [], []
+            self._message, self._warning, self._steps = ("", "text"), "", []
             self._show_foot()
             self.app.post_message(self.Confirmed(plan, self))
 
@@ -285,7 +285,7 @@ class DiffDialog(Dialog[None]):
     def step(self, text: str) -> None:
         if self.phase is Phase.APPLYING:
             self._steps.append(text)
-            self._message = wrapped(" · ".join(self._steps), self._width(), "text")
+            self._message = " · ".join(self._steps), "text"
             self._show_foot()
 
     def finish(self, outcome: Outcome) -> None:
@@ -295,9 +295,7 @@ class DiffDialog(Dialog[None]):
             self.dismiss(None)
             return
         self.phase = Phase.OVER
-        role = {"warning": "loud", "info": "text"}.get(level, "text")
-        width = self._width()
-        self._message = [*wrapped(outcome_words(outcome), width - 2, role)]
+        self._message = outcome_words(outcome), "loud" if level == "warning" else "text"
         self._show_foot()
 
     def fail(self, error: MeshtuiError) -> None:
@@ -307,7 +305,7 @@ class DiffDialog(Dialog[None]):
         self._error = error
         self.phase = Phase.CONFLICT if isinstance(error, Conflict) else Phase.FAILED
         self._typed.display = False
-        self._message = []
+        self._message = "", "text"
         self._show()
 
     # Painting
@@ -332,8 +330,7 @@ class DiffDialog(Dialog[None]):
         return error_lines(self._error, self._width() - 1) if self._error else [BLANK]
 
     def _show_foot(self) -> None:
-        warning = self._warning if self.phase is Phase.APPLYING else []
-        foot = [*self._problem(), *self._message, *warning, self._keys()]
+        foot = [*self._problem(), *self._said(), self._keys()]
         name = 2 if self._typed.display else 0
         room = self.size.height - self.PADDING - len(foot) - name - len(self._title.lines)
         if self._body.line_count() > max(room, 3):
@@ -342,6 +339,13 @@ class DiffDialog(Dialog[None]):
             foot.insert(0, cut_off(self._body.line_count(), top, room, typing=typing))
         self._foot.show(foot)
         self._body.fit_into(max(room, 3))
+
+    def _said(self) -> list[Line]:
+        """How far it came, and why the program stays, as wide as there is room now."""
+        text, role = self._message
+        lines = wrapped(text, self._width() - 2, role) if text else []
+        stays = self._warning if self.phase is Phase.APPLYING else ""
+        return [*lines, *(wrapped(stays, self._width(), "warning") if stays else [])]
 
     def _problem(self) -> list[Line]:
         """What went wrong with a plan that is shown; without one it is the body."""

@@ -201,7 +201,7 @@ def _share(ratio: float) -> str:
 def _evidence(progress: Progress) -> list[Line]:
     """The bars are logarithmic, as evidence grows: 1 is none, and at the limit it is enough."""
     return [
-        (Span("evidence against it", "head"),),
+        (Span(f"evidence against it, {progress.limit:,.0f} is enough", "head"),),
         _against("errors", progress.evidence, progress.limit),
         _against("latency", progress.slow_evidence, progress.limit),
     ]
@@ -211,7 +211,7 @@ def _against(label: str, value: float, limit: float) -> Line:
     part = min(math.log(value) / math.log(limit), 1.0) if value > 1 else 0.0
     role = "error" if part >= 1 else "warning" if part >= WARN else "bar"
     number = f"{value:.2g}" if value < 10 else f"{value:,.0f}" if value < 1e6 else "over a million"
-    words = Span(f"  {number} of {limit:,.0f}", role if part >= WARN else "text")
+    words = Span(f"  {number}", role if part >= WARN else "text")
     return _field(label, _bar(part, _BARS[role]), words)
 
 

@@ -30,7 +30,8 @@ def entry_lines(entry: Journaled, now: float, width: int) -> list[Line]:
     )
     first = both_ends(fit_line(head, max(width - width_of(end) - 1, 8)), end, width)
     role = "text" if entry.took_effect and not entry.undone_by else "muted"
-    summary = "; ".join(entry.words) or ("not known what it did" if entry.unread else "")
+    words = (text.removeprefix(f"{entry.verb} ") for text in entry.words)
+    summary = "; ".join(words) or ("not known what it did" if entry.unread else "")
     lines = [first, *wrapped(summary, width, role, "  ")]
     if entry.detail and (not entry.took_effect or entry.status.startswith(REVERTED)):
         lines += wrapped(entry.detail, width, "muted", "  ")
