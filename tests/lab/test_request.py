@@ -152,7 +152,7 @@ def test_a_load_is_what_the_applications_and_the_callers_proxy_counted(
     timed = 0 if by == "wget" else found["requests"]
     assert by == "wget" or found["p50_ms"] <= found["p99_ms"]
     assert sum(one["requests"] for one in found["histogram"]) == timed
-    assert "to v1 50 %, v2 50 %" in ran.err
+    assert "to v1 50%, v2 50%" in ran.err
     assert f"by {by}: at most" in ran.err
 
 

@@ -94,7 +94,7 @@ async def test_it_names_what_it_hits_and_shows_codes_times_and_the_breaker(
         await drive.until(lambda: isinstance(drive.app.screen, Question))
         for words in (
             "Begin a load on reviews.bookinfo?",
-            "GET http://reviews:9080/reviews/0 to v1 80 %, v3 20 %",
+            "GET http://reviews:9080/reviews/0 to v1 80%, v3 20%",
             "500 requests in 10 s (50/s, at most 64 at a time)",
             "productpage-v1-",
         ):
@@ -258,6 +258,26 @@ def test_an_https_request_is_proposed_as_what_can_be_sent() -> None:
 def test_what_is_no_load_is_refused(words: str) -> None:
     with pytest.raises(Usage):
         parse_load(words.split(" "))
+
+
+@pytest.mark.parametrize("width", range(40, 180, 7))
+async def test_what_the_breaker_did_to_each_version_stands_below_another(width: int) -> None:
+    async with driving() as drive:
+        await begun(drive)
+        ready = drive.cockpit.loads[0]
+    quiet = breaker(overflows={"pending": 0}, full=(), was_full=(), ejected=0, ejections=0)
+    rows = (breaker(attempts=1_234_567), quiet, breaker(ejections=1))
+    found = state(counted=Counted((), rows), ready=ready)
+    lines = ["".join(piece.text for piece in line) for line in load_lines(found, width)]
+    parts = [
+        [word for word in ("sent", "overflow", "open", "ejected") if f"{word} " in line]
+        for line in lines
+        if line.startswith(("v3 ", "      "))
+    ]
+    versions = [part for part in parts if part]
+    assert versions and len(versions) % 3 == 0
+    third = len(versions) // 3
+    assert versions[:third] == versions[third : 2 * third] == versions[2 * third :]
 
 
 @pytest.mark.parametrize("width", [20, 40, 73, 77, 120])

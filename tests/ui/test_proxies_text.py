@@ -134,6 +134,15 @@ def test_the_views_fit_and_the_one_shown_is_in_brackets(width: int, view: str) -
     assert all(str(digit) in said for digit in range(1, 6))
 
 
+@pytest.mark.parametrize("width", range(30, 70))
+def test_a_view_is_named_by_a_whole_word_or_by_its_number(width: int) -> None:
+    """`rout clus` is nobody's word: the singular is istioctl's."""
+    words = {word.strip("[]") for word in text_of([tabs(VIEWS[0], width)]).split()}
+    names = {*VIEWS, *(view.removesuffix("s") for view in VIEWS)}
+    assert {word for word in words if not word.isdigit()} <= names
+    assert "route" in words or "routes" in words or width < 50
+
+
 async def test_a_table_gives_way_at_long_columns_and_never_at_numbers() -> None:
     cockpit = FakeCockpit()
     cockpit.proxies.many = 3

@@ -147,6 +147,7 @@ async def test_the_request_is_sent_once_and_what_came_of_it_is_shown(size: tuple
         await drive.until(lambda: "(app, curl)" in drive.text)
         assert len(cockpit.requests) == 1
         assert "503  in 12 ms  75 bytes" in drive.text
+        assert drive.text.count("GET http://reviews:9080/") == 1, "said twice"
         assert "reviews v1 (reviews-v1" in drive.text
 
 

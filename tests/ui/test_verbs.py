@@ -14,6 +14,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.ui.app import MeshtuiApp
 from meshtui.ui.dialogs.diff import Phase
 from meshtui.ui.dialogs.form import FormDialog
+from meshtui.ui.dialogs.forms import BREAKER_FIELDS, LIMIT_HINTS
 from meshtui.ui.main.screen import MainScreen
 from tests.ui import bookinfo
 from tests.ui.driving import LARGE, SMALL, Drive, driving
@@ -85,6 +86,12 @@ async def test_the_breaker_form_limits_a_host_outside_of_the_cluster() -> None:
         await drive.press("tab", "5", "0", "enter")
         await drive.until(lambda: bool(drive.cockpit.asked))
         assert drive.cockpit.asked[-1][0] == SetBreaker(outside, {"max_connections": 50})
+
+
+def test_each_limit_says_what_it_limits_in_the_room_that_it_has() -> None:
+    """Of 78 cells the border, the padding, the label and the field take 45."""
+    assert LIMIT_HINTS.keys() == set(BREAKER_FIELDS)
+    assert max(map(len, LIMIT_HINTS.values())) <= 33
 
 
 async def test_breaker_is_taken_off_by_the_same_form() -> None:

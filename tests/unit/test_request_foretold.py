@@ -153,8 +153,8 @@ def test_a_connection_is_found_by_its_ends() -> None:
 
 
 def test_what_was_foretold_in_words() -> None:
-    assert destinations(FAULTY) == "v1 80 %, v2 20 %, v3 0 %, with abort 503 10%"
-    assert destinations(SPLIT) == "v1 80 %, v2 20 %, v3 0 %"
+    assert destinations(FAULTY) == "v1 80%, v2 20%, v3 0%, with abort 503 10%"
+    assert destinations(SPLIT) == "v1 80%, v2 20%, v3 0%"
     assert destinations(DIRECT) == "answers 404"
     assert destinations(NOWHERE) == ""
 

@@ -14,13 +14,13 @@ from meshtui.mesh.quantity import number
 
 
 def destinations(decision: Decision) -> str:
-    """`v1 80 %, v2 20 %`, or what the proxy answers by itself; empty where nothing takes it."""
+    """`v1 80%, v2 20%`, or what the proxy answers by itself; empty where nothing takes it."""
     effects = decision.effects
     if decision.taken is None:
         return ""
     if effects.answer:
         return effects.answer
-    parts = [f"{odds.label} {number(round(odds.percent, 2)):g} %" for odds in effects.destinations]
+    parts = [f"{odds.label} {number(round(odds.percent, 2)):g}%" for odds in effects.destinations]
     fault = effects.fault
     return ", ".join(parts) + (f", with {fault}" if fault is not None and fault.active else "")
 

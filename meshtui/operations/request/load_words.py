@@ -30,7 +30,7 @@ class Words:
 
 
 def request_words(ready: ReadyLoad) -> str:
-    """`GET http://reviews:9080/ to v1 50 %, v2 50 %`."""
+    """`GET http://reviews:9080/ to v1 50%, v2 50%`."""
     outgoing = ready.target.outgoing
     where = destinations(ready.target.traced.intent) or "nowhere: no route takes it"
     return f"{outgoing.method} http://{outgoing.authority}{outgoing.target} to {where}"

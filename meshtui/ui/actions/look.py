@@ -147,8 +147,8 @@ LOOKING: tuple[Action, ...] = (
         LOOK, False, IN_RULES, "service", 7, False,
     ),
     Action(
-        "raw", ("w",), "w", "raw",
-        "Rules as YAML; again for the words.",
+        "raw", ("w",), "w", "words/YAML",
+        "Rules in words, or as YAML.",
         LOOK, False, IN_RULES, "", 9, False,
     ),
     Action(

@@ -124,7 +124,7 @@ class FormDialog(Dialog[T], Generic[T]):
     def _show_foot(self) -> None:
         lines: list[Line] = [BLANK]
         if self._error is not None:
-            lines += _error_lines(self._error, self._foot.size.width or WIDTH)
+            lines += [*_error_lines(self._error, self._foot.size.width or WIDTH), BLANK]
         keys = (("Enter", " show the diff   "), ("Tab", " next field   "), ("Esc", " back"))
         lines.append(
             tuple(s for key, text in keys for s in (Span(key, "key"), Span(text, "muted")))

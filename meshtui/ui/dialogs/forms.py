@@ -21,7 +21,7 @@ from meshtui.ui.actions.registry import key_of
 from meshtui.ui.dialogs.form import Field, FormDialog
 from meshtui.verbs import Verb
 from meshtui.verbs.change_verbs import BREAKER, FAULT, FAULT_LIMIT_S, MIRROR, TIMEOUT
-from meshtui.verbs.values import ISTIO_DURATION, settled
+from meshtui.verbs.values import settled
 
 Values = Mapping[str, str]
 DAY_S = 86_400
@@ -229,10 +229,19 @@ def _limit_label(name: str) -> str:
     return name.removesuffix("_percent").replace("_", " ")
 
 
+LIMIT_HINTS = {
+    "max_connections": "TCP connections of a client",
+    "max_pending": "requests that wait for one",
+    "max_requests": "requests at a time",
+    "consecutive_5xx": "in a row eject a pod",
+    "interval": "between two sweeps, as in 10s",
+    "base_ejection": "a pod's first time, as in 30s",
+    "max_ejection_percent": "percent of its pods",
+}
+
+
 def _limit_hint(name: str, host: Values) -> str:
-    words = "as in 10s" if BREAKER.parameter(name).kind is ISTIO_DURATION else "a number"
-    words = "percent of its pods" if name.endswith("_percent") else words
-    return f"{words}; the host has {host[name]}" if host[name] else words
+    return f"the host has {host[name]}" if host[name] else LIMIT_HINTS[name]
 
 
 def read_breaker(values: Values, now: Values) -> Request:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from meshtui.mesh.request import SAFE_METHODS
 from meshtui.operations.request import load_words as words
+from meshtui.operations.request.breaker import BreakerRow
 from meshtui.operations.request.load_plan import Tally
 from meshtui.operations.request.loading import LoadState, ReadyLoad
 from meshtui.ui.actions.registry import key_of
@@ -105,17 +106,39 @@ def _breaker(state: LoadState, width: int) -> list[Line]:
     limited = [one for one in rows if not one.unlimited]
     limits = words.limits_of_all(limited)
     lines += wrapped(f"limits of each: {limits}", width, "text") if limits else []
-    for row in limited:
-        name = words.place_words(row, state.ready)
-        indent = min(max(len(name) + 2, 6), 16)
-        pieces = [
-            (Span(f"{label} ", "muted"), span(said.text, "error" if said.loud else "text"))
-            for label, said in words.breaker_words(row)
-            if label != words.LIMITS or not limits
-        ]
-        lines += _flowed((span(fit(name, indent), "strong"),), pieces, indent, width)
+    names = [words.place_words(row, state.ready) for row in limited]
+    indent = min(max([*(len(name) + 2 for name in names), 6]), 16)
+    told = [_pieces(row, bool(limits)) for row in limited]
+    a_line = _most_a_line(told, width - indent)
+    for name, pieces in zip(names, told, strict=True):
+        parts = [pieces[at : at + a_line] for at in range(0, len(pieces), a_line)]
+        head = fit(name, indent)
+        for part in parts:
+            lines += _flowed((span(head, "strong"),), part, indent, width)
+            head = " " * indent
     unlimited = words.unlimited_words(rows, state.ready)
     return [*lines, *wrapped(unlimited, width, "muted")] if unlimited else lines
+
+
+def _pieces(row: BreakerRow, limits_said: bool) -> list[Line]:
+    return [
+        (Span(f"{label} ", "muted"), span(said.text, "error" if said.loud else "text"))
+        for label, said in words.breaker_words(row)
+        if label != words.LIMITS or not limits_said
+    ]
+
+
+def _most_a_line(told: Iterable[Sequence[Line]], room: int) -> int:
+    """Of how many pieces each line is, the same for all: what is compared stands below another."""
+    for most in (4, 2):
+        widths = (
+            sum(width_of(piece) + 2 for piece in pieces[at : at + most]) - 2
+            for pieces in told
+            for at in range(0, len(pieces), most)
+        )
+        if all(width <= room for width in widths):
+            return most
+    return 1
 
 
 def _reached(state: LoadState, width: int) -> list[Line]:
@@ -150,8 +173,15 @@ def _flowed(first: Line, pieces: Iterable[Line], indent: int, width: int) -> lis
 def _histogram(tally: Tally, width: int) -> Iterator[Line]:
     found = list(tally.histogram(BARS))
     most = max(n for _, _, n in found)
+    longest = max(len(_ms(high)) for _, high, _ in found)
+    yield (Span("answers by how long they took", "muted"),)
     for low, high, n in found:
-        label = f"{low:7.1f} to {high:7.1f} ms "
+        label = f"{_ms(low):>{longest}} to {_ms(high):>{longest}} ms "
         room = max(min(width - len(label) - _COUNT, BAR), 0)
         cells = bar(100 * n / most, room) if room >= LEAST_BAR else ""
         yield Span(label, "muted"), Span(cells, "bar"), Span(f"{n:>{_COUNT},}", "text")
+
+
+def _ms(value: float) -> str:
+    """A tenth tells nothing of what took longer than ten."""
+    return f"{value:,.1f}" if value < 10 else f"{value:,.0f}"

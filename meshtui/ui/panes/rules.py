@@ -46,6 +46,11 @@ class RulesPane(Pane):
         return self.body
 
     @property
+    def idle(self) -> frozenset[str]:
+        """In YAML the cursor is on no rule."""
+        return frozenset({"select_rule"}) if self.in_yaml else frozenset()
+
+    @property
     def picked(self) -> str:
         return self.picks.picked
 

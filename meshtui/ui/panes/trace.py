@@ -21,6 +21,7 @@ from meshtui.ui.panes.tracetext import sent_lines, state_of, summary, trace_line
 from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped
 
 if TYPE_CHECKING:
+    from meshtui.mesh.request import Request
     from meshtui.operations.cockpit import Cockpit
     from meshtui.operations.request.ask import Asked
 
@@ -204,9 +205,15 @@ class TracePane(Pane):
             lines += [*wrapped(f"✖ {self._error}", width, "error"), BLANK]
         lines += self._sent_lines(width)
         if self._traced is not None:
-            lines += trace_lines(self._traced, width)
+            lines += trace_lines(self._traced, width, self._said)
         hint = (Span(":trace GET /path header k=v", "key"), Span("  asks for another", "muted"))
         return [*lines, hint]
+
+    @property
+    def _said(self) -> Request | None:
+        """The request that was sent, whose lines stand above the trace's."""
+        sent = None if self._sending or isinstance(self._sent, MeshtuiError) else self._sent
+        return sent.traced.request if sent is not None else None
 
     def _sent_lines(self, width: int) -> list[Line]:
         if self._sending:

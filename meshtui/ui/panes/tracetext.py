@@ -72,14 +72,18 @@ def _sent_role(asked: Asked, label: str) -> str:
     return "error" if label == "foretold" and asked.agrees is False else "text"
 
 
-def trace_lines(traced: Traced, width: int) -> list[Line]:
-    """Callers that are to do the same share one picture of the objects."""
+def trace_lines(traced: Traced, width: int, said: Request | None = None) -> list[Line]:
+    """Callers that are to do the same share one picture of the objects.
+
+    `said` is the request that stands above: it is not said again.
+    """
     groups: dict[tuple[Request, Decision], list[ProxyTrace]] = {}
     for seen in traced.seen:
         groups.setdefault((seen.request, seen.intent), []).append(seen)
     lines: list[Line] = []
     for (request, intent), found in sorted(groups.items(), key=_wanted_first):
-        lines += [*_request(request, width), BLANK]
+        if request != said or request.headers:
+            lines += [*_request(request, width), BLANK]
         lines += _outcomes(intent, found, width)
         lines += _above("tried before it, by the objects", intent.above, width)
     return [*lines, *_notes(traced, width)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from meshtui.dataclass import dataclass
 from meshtui.mesh.quantity import human_duration
@@ -108,21 +108,30 @@ _BETWEEN_MATCHES = ("open_proxy", "next_match", "match_before")
 
 
 def tabs(current: str, width: int) -> Line:
-    """The views with their keys, the one that is shown in brackets; shorter where it must be."""
+    """The views with their keys, the one that is shown in brackets; shorter where it must be: in
+    the singular, as istioctl takes them, then the numbers alone."""
     line: Line = ()
-    for letters in (20, 4, 0):
-        *all_but, last = (piece for name in VIEWS for piece in _tab(name, current, letters))
+    for written in (str, _singular, _nothing):
+        *all_but, last = (piece for name in VIEWS for piece in _tab(name, current, written))
         line = (*all_but, Span(last.text.rstrip(), last.role))
         if width_of(line) <= width:
             break
     return line
 
 
-def _tab(name: str, current: str, letters: int) -> Line:
+def _singular(name: str) -> str:
+    return name.removesuffix("s")
+
+
+def _nothing(_: str) -> str:
+    return ""
+
+
+def _tab(name: str, current: str, written: Callable[[str], str]) -> Line:
     key = key_of(f"view_{name}")
     if name == current:
         return Span(f"[{key} {name}]", "brand"), Span(" ")
-    return Span(key, "key"), Span(f" {name[:letters]} " if letters else " ", "muted")
+    return Span(key, "key"), Span(f" {written(name)} ".replace("  ", " "), "muted")
 
 
 def _head(state: ProxyState, width: int) -> list[Line]:

@@ -49,7 +49,7 @@ def owner_of(pod: Pod) -> str:
 def matrix_head(matrix: Matrix, width: int) -> Line:
     name, column = _layout(matrix, width)
     titles = "".join(fit_middle(_short(title, column), column) + " " for title in matrix.titles)
-    return (Span(f"  {'CLIENT':<{name}} ", "head"), Span(titles, "head"), Span("   AGE", "head"))
+    return (Span(f"  {'CLIENT':<{name}} ", "head"), Span(titles, "head"), Span("  READ", "head"))
 
 
 def _short(title: str, column: int) -> str:
