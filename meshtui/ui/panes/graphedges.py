@@ -284,7 +284,7 @@ def _wordings(edge: Edge, role: str, columns: Columns) -> list[Line]:
         (sign, rate, errors, protocols, tls, counted, slow, blank),
         (sign, rate, errors, tls, counted, slow, blank),
         (sign, rate, errors, tls, slow, blank),
-        (sign, rate, errors, slow, blank),
+        (sign, rate, errors, tls, blank),
         (sign, rate, errors, blank),
         (sign, rate, blank),
     ]

@@ -105,7 +105,7 @@ def _beside(place: ConnectedTo, counts: Line, inner: int) -> Line:
     server: Line = (DOT, span(place.server, "muted")) if place.server and inner >= 98 else ()
     for left in ((*where, *server), where, (*brand, *context), context):
         blank = inner - width_of(left) - width_of(counts)
-        if blank > 0:
+        if blank >= width_of((GAP,)) or (blank > 0 and left is context):
             return (*left, Span(" " * blank), *counts)
     for shorter in _briefer(counts):
         blank = inner - width_of(context) - width_of(shorter)

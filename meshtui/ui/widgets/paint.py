@@ -174,7 +174,7 @@ def _segments(piece: Span, styles: Styles, ground: Style) -> Iterable[Segment]:
 
 
 UNIT = re.compile(
-    r"(?<=\d) (?=(?:%|ms|s)(?!\w))"  # 10 %
+    r"(?<=\d) (?=(?:%|ms|s|pods?)(?!\w))"  # 10 %, 1 pod
     r"| (?=\d+[%×])|(?<=·) "  # v2 25%, restarted 4×, what a dot begins
     r"| (?=[=^~] )|(?<= [=^~]) "  # uri = /login
     r"|(?<=mirror) (?=\S+ \d)"  # mirror v2 25%
