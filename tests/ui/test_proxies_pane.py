@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -15,6 +16,8 @@ from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.fake import FakeCockpit
 
 LAGS = {"v1": 90, "v3": 10}
+HELD = {"1": "productpage", "2": "header end-user", "3": "OVERFLOW", "4": "10.0.0.0"}
+"""What a view of the pane shows once it has read."""
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE])
 
 
@@ -218,6 +221,31 @@ async def test_a_search_keeps_the_lines_that_hold_the_text() -> None:
         await drive.until(
             lambda: "header end-user" not in drive.text and "timeout 10s" in drive.text
         )
+
+
+@SIZES
+@pytest.mark.parametrize(
+    ("view", "text", "rest"), [("1", "nobody", 0), ("2", "timeout", 1), ("4", "v2", 1)]
+)
+async def test_a_search_says_what_it_leaves_out_and_escape_takes_it_off(
+    size: tuple[int, int], view: str, text: str, rest: int
+) -> None:
+    """Without that the lines that hold it look like all that the proxy has."""
+    async with driving(size=size) as drive:
+        pane = await opened(drive, view)
+        await drive.until(lambda: HELD[view] in drive.text)
+        await drive.press("slash")
+        await drive.type(text)
+        await drive.press("enter")
+        await drive.until(lambda: f"proxies reviews  /{text}" in drive.text)
+        found = re.search(rf"/{text}  (\d+) of (\d+)", drive.text)
+        assert found is not None
+        left, every = map(int, found.groups())
+        assert rest <= left < every
+        await drive.press("escape")
+        await drive.until(lambda: f"/{text}" not in drive.text)
+        assert drive.app.main.dock.pane("proxies").display
+        assert pane.search_text == ""
 
 
 @SIZES

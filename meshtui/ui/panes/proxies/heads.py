@@ -10,9 +10,15 @@ from meshtui.operations.proxies.columns import NOT_KEPT, ejected_versions
 from meshtui.operations.proxies.proxy_reads import CLUSTERS, ROUTES, ProxyReads
 from meshtui.ui.actions.registry import key_of
 from meshtui.ui.panes.proxies.body import Long
-from meshtui.ui.panes.proxies.matrix import matrix_head, matrix_lines, owner_of, summary
+from meshtui.ui.panes.proxies.matrix import (
+    held_pods,
+    matrix_head,
+    matrix_lines,
+    owner_of,
+    summary,
+)
 from meshtui.ui.panes.proxies.raw import RawText
-from meshtui.ui.panes.proxies.routes import route_lines
+from meshtui.ui.panes.proxies.routes import route_blocks, route_lines
 from meshtui.ui.panes.proxies.state import INTENT, VIEWS, ProxyState
 from meshtui.ui.panes.proxies.table import Table
 from meshtui.ui.widgets.item_list import Picked
@@ -21,11 +27,13 @@ from meshtui.ui.widgets.paint import BLANK, Line, Span, both_ends, span, width_o
 
 @dataclass(frozen=True, slots=True)
 class Painted:
-    """Fixed lines, and below them either lines that are all there or something long."""
+    """Fixed lines, and below them either lines that are all there or something long; with a search
+    how many of how many hold its text."""
 
     fixed: Sequence[Line]
     lines: Sequence[Picked] = ()
     long: Long | None = None
+    held: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +57,11 @@ def painted(state: ProxyState, frame: Frame) -> Painted:
         return Painted(fixed, _waiting(state))
     if state.at == ROUTES and not state.everything:
         namespace = state.service.namespace if state.service else ""
-        found = route_lines(state.reading.routes, namespace, frame.width, state.search)
-        return Painted([*fixed, BLANK], list(map(Picked, found)))
+        routes = state.reading.routes
+        blocks = route_blocks(routes, namespace, frame.width, state.search)
+        found = route_lines(blocks, len(routes))
+        held = (len(blocks), len(routes))
+        return Painted([*fixed, BLANK], list(map(Picked, found)), held=held)
     return _table(state, state.table, frame, fixed)
 
 
@@ -66,18 +77,20 @@ def _matrix(state: ProxyState, frame: Frame, fixed: list[Line]) -> Painted:
         return Painted(fixed, _waiting(state))
     picked = frame.picked or (owner_of(state.pod) if state.pod else "")
     lines = matrix_lines(state.matrix, state.rows, picked, frame.now, frame.width, state.search)
-    return Painted([*fixed, matrix_head(state.matrix, frame.width)], lines)
+    held = (len(held_pods(state.matrix, state.search)), len(state.matrix.pods))
+    return Painted([*fixed, matrix_head(state.matrix, frame.width)], lines, held=held)
 
 
 def _table(state: ProxyState, table: Table, frame: Frame, fixed: list[Line]) -> Painted:
     shown = table.matching(state.search) if state.search else table
+    held = (len(shown), len(table))
     if not len(shown):
         notice = "nothing holds that" if len(table) else "this proxy has none"
-        return Painted(fixed, [Picked((Span(notice, "muted"),))])
+        return Painted(fixed, [Picked((Span(notice, "muted"),))], held=held)
     fixed += _about(state.reading, table, frame.width) if state.reading else []
     shown = shown.fitted(frame.width)
     header = Span(shown.header()[frame.left :], "head")
-    return Painted([*fixed, (header,)], long=shown)
+    return Painted([*fixed, (header,)], long=shown, held=held)
 
 
 def _about(reading: ProxyReads, table: Table, width: int) -> list[Line]:
@@ -162,6 +175,13 @@ def _subject(state: ProxyState, width: int) -> Line:
     scope = Span("  all it has", "draft") if state.everything else Span("  this service", "muted")
     left: Line = (Span(kind, "muted"), span(pod.name, "strong"), Span(among, "muted"))
     return both_ends(left, (scope,), width)
+
+
+def search_words(text: str, held: tuple[int, int] | None) -> Line:
+    """What is left out of the lines, and by what: else they look like all that there are."""
+    if not text or held is None:
+        return ()
+    return (span(f"/{text}  ", "draft"), Span(f"{held[0]} of {held[1]}  ", "muted"))
 
 
 def title_words(state: ProxyState, now: float) -> Line:

@@ -98,8 +98,7 @@ def matrix_lines(
     matrix: Matrix, rows: Rows, picked: str, now: float, width: int, search: str = ""
 ) -> list[Picked]:
     """The rows, then all about the one under the cursor."""
-    wanted = search.lower()
-    pods = [pod for pod in matrix.pods if wanted in "/".join(key_of(pod)).lower()]
+    pods = held_pods(matrix, search)
     if not pods:
         notice = "no client's name holds that" if matrix.pods else "no proxy is known to call it"
         return [Picked((Span(notice, "muted"),)), *map(Picked, _unread(matrix, width))]
@@ -110,6 +109,12 @@ def matrix_lines(
     if row is not None:
         lines += [Picked(BLANK), *map(Picked, _detail(matrix, row[0], width))]
     return lines
+
+
+def held_pods(matrix: Matrix, search: str) -> list[Pod]:
+    """Those whose place holds the text; all without one."""
+    wanted = search.lower()
+    return [pod for pod in matrix.pods if wanted in "/".join(key_of(pod)).lower()]
 
 
 def _row(matrix: Matrix, pod: Pod, rows: Rows, now: float, width: int) -> Line:

@@ -14,7 +14,7 @@ from meshtui.operations.types import Snapshot
 from meshtui.paths import short_path
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.proxies.body import ProxyBody
-from meshtui.ui.panes.proxies.heads import Frame, painted, title_words
+from meshtui.ui.panes.proxies.heads import Frame, painted, search_words, title_words
 from meshtui.ui.panes.proxies.matrix import owner_of
 from meshtui.ui.panes.proxies.requests import (
     AskFailed,
@@ -50,6 +50,7 @@ class ProxiesPane(Pane):
         self._versions: tuple[str, ...] = ()
         self._settling: Timer | None = None
         self._asked_at = 0.0
+        self._held: tuple[int, int] | None = None
 
     def make_body(self) -> ProxyBody:
         return ProxyBody(classes="pane-body")
@@ -172,6 +173,7 @@ class ProxiesPane(Pane):
         width = max(self.size.width - 3, 20)
         frame = Frame(width, self.now, body.scroll_offset.x, body.picked, body.marked)
         found = painted(self.state, frame)
+        self._held = found.held
         if found.long is None:
             body.show_lines(found.fixed, found.lines)
         else:
@@ -180,6 +182,11 @@ class ProxiesPane(Pane):
 
     def title_words(self) -> tuple[Line, Line]:
         return (), title_words(self.state, self.now)
+
+    def _service_words(self) -> Line:
+        raw = self.state.wants_raw
+        found = () if raw else search_words(self.state.search, self._held)
+        return (*super()._service_words(), *found)
 
     def on_resize(self) -> None:
         super().on_resize()
@@ -299,7 +306,10 @@ class ProxiesPane(Pane):
         self.show()
 
     def back(self) -> bool:
-        """Out of the raw JSON, to what it says."""
+        """The text that was searched goes first, then the raw JSON for what it says."""
+        if self.state.search:
+            self.search("")
+            return True
         raw = self.state.wants_raw
         if raw:
             self.do_raw_proxy()

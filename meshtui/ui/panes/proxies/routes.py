@@ -23,17 +23,22 @@ def percents(route: ProxyRoute) -> dict[tuple[str, str], float]:
     return {place: part for place, part in found.items() if part}
 
 
-def route_lines(
+def route_blocks(
     routes: Iterable[ProxyRoute], namespace: str, width: int, search: str = ""
-) -> list[Line]:
-    """The routes in the proxy's order; with a search those that hold the text."""
+) -> list[list[Line]]:
+    """The lines of each route in the proxy's order; with a search of those that hold the text."""
     blocks = [_block(route, namespace, width) for route in routes]
     wanted = search.lower()
-    retained = [block for block in blocks if not wanted or wanted in _text(block)]
-    if not retained:
-        notice = "no route holds that" if blocks else "this proxy has no route for the service"
-        return [(Span(notice, "muted"),)]
-    return [line for block in retained for line in block]
+    return [block for block in blocks if not wanted or wanted in _text(block)]
+
+
+def route_lines(blocks: Iterable[Iterable[Line]], of: int) -> list[Line]:
+    """The lines of all, or why there are none; `of` so many routes."""
+    lines = [line for block in blocks for line in block]
+    if lines:
+        return lines
+    notice = "no route holds that" if of else "this proxy has no route for the service"
+    return [(Span(notice, "muted"),)]
 
 
 def _text(block: Iterable[Line]) -> str:
