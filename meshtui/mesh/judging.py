@@ -236,11 +236,12 @@ def _slower(signals: Signals, other: Signals) -> str:
 
 def brief_slow(text: str, cells: int) -> str:
     """What the three above say where a line has `cells` for it: whole, `97 % over 100 ms, and 0 %
-    of v1's`, or `>100ms`."""
+    of v1's`, or `>100ms`, or `>2.5s`."""
     shorter = text.replace(" of its requests take longer than ", " over ")
     fitting = next((words for words in (text, shorter) if len(words) <= cells), "")
-    bound = _bound_in(text)
-    return fitting or (f">{bound.replace(' ', '')}" if bound else text)
+    bound = slow_bound_ms(text)
+    least = f">{bound / 1000:g}s" if bound >= 1000 else f">{bound:g}ms"
+    return fitting or (least if bound else text)
 
 
 def slow_bound_ms(text: str) -> float:

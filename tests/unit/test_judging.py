@@ -174,6 +174,14 @@ def test_what_is_slow_is_told_in_as_many_words_as_there_is_room_for(cells: int, 
     assert brief_slow(whole.replace("100 %", "97 %"), cells) == told
 
 
+@pytest.mark.parametrize(
+    ("bound", "told"), [("250", ">250ms"), ("2500", ">2.5s"), ("1e+04", ">10s")]
+)
+def test_a_bound_is_told_in_the_unit_that_says_it_shortest(bound: str, told: str) -> None:
+    words = f"97 % of its requests take longer than {bound} ms, and 0 % of v1's"
+    assert brief_slow(words, 8) == told
+
+
 def views_of(**signals: Signals):  # type: ignore[no-untyped-def]
     key = ServiceKey("default", "reviews")
     rules = virtual_service("reviews", {"route": [route(v, 50) for v in signals]})

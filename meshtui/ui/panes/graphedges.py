@@ -291,17 +291,22 @@ def _wordings(edge: Edge, role: str, columns: Columns) -> list[Line]:
 
 
 def _errors_role(edge: Edge, role: str) -> str:
-    """Of what is only slow no errors stand out."""
+    """No zero is loud, whatever else is wrong."""
+    if role == "old":
+        return role
     fails = edge.signals is not None and bool(bad_ratio(edge.signals))
-    quiet = edge.state in (OK, FEW) or (edge.state == SLOW and not fails)
-    return "muted" if quiet and role != "old" else role
+    if edge.state in (OK, FEW) or (edge.state == SLOW and not fails):
+        return "muted"
+    return role if fails else "text"
 
 
 def _slow_words(edge: Edge) -> str:
-    """Last of the words, for few edges have any: what makes one slow."""
+    """Last of the words, for few edges have any: what makes one slow. Of a caller's part of the
+    requests telemetry may say no latency."""
     if edge.state != SLOW or edge.signals is None:
         return ""
-    return f" p99 {numbers.latency(edge.signals, edge.signals.p99_ms)}"
+    p99_ms = edge.signals.p99_ms
+    return " slow" if p99_ms is None else f" p99 {numbers.duration(p99_ms)}"
 
 
 def _fitting(lines: Sequence[Line], cells: int) -> Line:
