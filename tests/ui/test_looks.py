@@ -241,6 +241,16 @@ async def test_a_theme_is_seen_on_the_failing_row_while_it_is_chosen(
         await drive.until(lambda: row in drive.text)
 
 
+async def test_the_palette_has_signs_of_its_own_in_ascii() -> None:
+    """Textual draws it with an emoji and with rules that nothing stands for."""
+    async with driving(size=SMALL) as drive:
+        await drive.press("ctrl+p")
+        await drive.until(lambda: "Search for commands" in drive.text and "adopt" in drive.text)
+        *lines, footer = drive.text.splitlines()
+        assert "? help" in footer
+        assert not any("?" in to_ascii(line) for line in lines if "?" not in line)
+
+
 def test_what_is_behind_a_dialog_is_seen_in_the_terminals_own_colours_too() -> None:
     """They cannot be mixed: a ground that is half there hides all."""
     folder = Path(meshtui.__file__).parent / "ui" / "dialogs"

@@ -68,7 +68,7 @@ def late_words(tally: Tally, plan: LoadPlan) -> str:
     """Empty where none was."""
     if not tally.late:
         return ""
-    return f"{tally.late} began late: all {plan.connections} connections were busy"
+    return f"{tally.late:,} began late: all {plan.connections} connections were busy"
 
 
 def outcomes(tally: Tally) -> Iterator[tuple[str, int, float, bool]]:
@@ -87,7 +87,12 @@ def outcomes(tally: Tally) -> Iterator[tuple[str, int, float, bool]]:
 def times_words(tally: Tally) -> str:
     """`p50 4.2 ms  p90 …`; empty where nothing was answered."""
     points = [(name, tally.quantile_ms(q)) for q, name in QUANTILES]
-    return "  ".join(f"{name} {ms:.1f} ms" for name, ms in points if ms is not None)
+    return "  ".join(f"{name} {ms_words(ms)} ms" for name, ms in points if ms is not None)
+
+
+def ms_words(value: float) -> str:
+    """A tenth tells nothing of what took longer than ten."""
+    return f"{value:,.1f}" if value < 10 else f"{value:,.0f}"
 
 
 def second_words(state: LoadState) -> str:
@@ -97,7 +102,7 @@ def second_words(state: LoadState) -> str:
     words += [f"failed: {part.errors.total()}"] if part.errors else []
     median, p99 = part.quantile_ms(0.5), part.quantile_ms(0.99)
     if median is not None and p99 is not None:
-        words.append(f"p50 {median:.1f} ms  p99 {p99:.1f} ms")
+        words.append(f"p50 {ms_words(median)} ms  p99 {ms_words(p99)} ms")
     words += [f"{part.late} late"] if part.late else []
     rows = state.counted.breaker
     overflow = sum(row.turned_away or 0 for row in rows)

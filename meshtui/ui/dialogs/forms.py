@@ -133,8 +133,13 @@ def timeout_form(view: ServiceView) -> FormDialog[Request]:
         f"Timeout and retries of {view.key}",
         (
             Field("duration", "timeout", _time(rule.timeout_s), "10s, 500ms; off: all of it off"),
-            Field("retries", "retries", "" if attempts is None else str(attempts), "0: none"),
-            Field("per_try", "each try", _time(per_try), "3s; times tries within timeout"),
+            Field(
+                "retries",
+                "retries",
+                "" if attempts is None else str(attempts),
+                "tries after the first; 0: none",
+            ),
+            Field("per_try", "each try", _time(per_try), "3s; all tries within the timeout"),
             Field("retry_on", "on", on, "5xx,reset,connect-failure"),
         ),
         read_timeout,

@@ -173,15 +173,10 @@ def _flowed(first: Line, pieces: Iterable[Line], indent: int, width: int) -> lis
 def _histogram(tally: Tally, width: int) -> Iterator[Line]:
     found = list(tally.histogram(BARS))
     most = max(n for _, _, n in found)
-    longest = max(len(_ms(high)) for _, high, _ in found)
+    longest = max(len(words.ms_words(high)) for _, high, _ in found)
     yield (Span("answers by how long they took", "muted"),)
     for low, high, n in found:
-        label = f"{_ms(low):>{longest}} to {_ms(high):>{longest}} ms "
+        label = f"{words.ms_words(low):>{longest}} to {words.ms_words(high):>{longest}} ms "
         room = max(min(width - len(label) - _COUNT, BAR), 0)
         cells = bar(100 * n / most, room) if room >= LEAST_BAR else ""
         yield Span(label, "muted"), Span(cells, "bar"), Span(f"{n:>{_COUNT},}", "text")
-
-
-def _ms(value: float) -> str:
-    """A tenth tells nothing of what took longer than ten."""
-    return f"{value:,.1f}" if value < 10 else f"{value:,.0f}"

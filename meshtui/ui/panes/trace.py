@@ -12,6 +12,7 @@ from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.request import SAFE_METHODS
 from meshtui.operations.look.trace import Question, Traced
+from meshtui.operations.request.words import request_line
 from meshtui.operations.types import Snapshot
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.snapshot_feed import unexpected
@@ -21,7 +22,6 @@ from meshtui.ui.panes.tracetext import sent_lines, state_of, summary, trace_line
 from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped
 
 if TYPE_CHECKING:
-    from meshtui.mesh.request import Request
     from meshtui.operations.cockpit import Cockpit
     from meshtui.operations.request.ask import Asked
 
@@ -210,10 +210,10 @@ class TracePane(Pane):
         return [*lines, hint]
 
     @property
-    def _said(self) -> Request | None:
+    def _said(self) -> str:
         """The request that was sent, whose lines stand above the trace's."""
         sent = None if self._sending or isinstance(self._sent, MeshtuiError) else self._sent
-        return sent.traced.request if sent is not None else None
+        return request_line(sent) if sent is not None else ""
 
     def _sent_lines(self, width: int) -> list[Line]:
         if self._sending:

@@ -72,17 +72,17 @@ def _sent_role(asked: Asked, label: str) -> str:
     return "error" if label == "foretold" and asked.agrees is False else "text"
 
 
-def trace_lines(traced: Traced, width: int, said: Request | None = None) -> list[Line]:
+def trace_lines(traced: Traced, width: int, said: str = "") -> list[Line]:
     """Callers that are to do the same share one picture of the objects.
 
-    `said` is the request that stands above: it is not said again.
+    `said` is the line of a request that stands above: it is not said again.
     """
     groups: dict[tuple[Request, Decision], list[ProxyTrace]] = {}
     for seen in traced.seen:
         groups.setdefault((seen.request, seen.intent), []).append(seen)
     lines: list[Line] = []
     for (request, intent), found in sorted(groups.items(), key=_wanted_first):
-        if request != said or request.headers:
+        if _target(request) != said or request.headers:
             lines += [*_request(request, width), BLANK]
         lines += _outcomes(intent, found, width)
         lines += _above("tried before it, by the objects", intent.above, width)
@@ -100,9 +100,12 @@ def _badness(seen: ProxyTrace) -> int:
     return order.index(state_of(seen))
 
 
+def _target(request: Request) -> str:
+    return f"{request.method} {request.scheme}://{request.authority}{request.path}"
+
+
 def _request(request: Request, width: int) -> list[Line]:
-    target = f"{request.method} {request.scheme}://{request.authority}{request.path}"
-    lines = _broken(target, width, "strong")
+    lines = _broken(_target(request), width, "strong")
     for name, value in request.headers:
         lines += _broken(f"{name}: {value}", width, "text", "  ")
     return lines

@@ -178,6 +178,7 @@ UNIT = re.compile(
     r"| (?=\d+[%×])|(?<=·) "  # v2 25%, restarted 4×, what a dot begins
     r"| (?=[=^~] )|(?<= [=^~]) "  # uri = /login
     r"|(?<=mirror) (?=\S+ \d)"  # mirror v2 25%
+    r"|(?<=\bp\d\d) (?=\d)"  # p99 747 ms
     r"| (?=(?:\d+\w*|unset) → )"  # consecutive-5xx 3 → 5
     r"|(?<=\d of) (?=\d)"  # 215 of 100
     r"|(?:(?<=\d)|(?<=\ds)|(?<=unset)) (?=→ \w{1,8}(?!\w))"  # 3 → unset

@@ -64,9 +64,15 @@ def summary_lines(store: LogStore, width: int, high: bool, callers: bool) -> lis
     flags = (*_spans(flag_pieces(summary)), *_dropped(store))
     parts = [(*codes, *flags)]
     if high and flags and width_of(parts[0]) >= width:
-        parts = [codes, flags]
+        parts = [codes, _begun(flags)]
     lines = parts if not high else [*parts, _paths(_spans(path_pieces(summary)), width - 1)]
     return [fit_line((Span(" "), *line), width) for line in lines]
+
+
+def _begun(flags: Line) -> Line:
+    """Without the rule that parts them from the codes: they begin a line."""
+    first = flags[0].text.removeprefix("│ ")
+    return (Span(first, flags[0].role), *flags[1:]) if first else flags[1:]
 
 
 def _paths(pieces: Line, width: int) -> Line:
