@@ -242,11 +242,19 @@ def resolve(key: str, now: Situation) -> Action | None:
 def elsewhere(key: str, now: Situation) -> str:
     """What a key would do in other parts of the screen, and how to get there."""
     known = [action for action in current() if key in action.keys]
-    shown = _arrows_named(shown_key(key)) if _Current.named else shown_key(key)
     if not known:
-        return f"{shown} does nothing; {key_of('help')} shows the keys of the {now.focus}"
+        return f"{_shown(key)} does nothing; {key_of('help')} shows the keys of the {now.focus}"
     meanings = dict.fromkeys(action.place_words(now) for action in known)
-    return worded(f"{shown} does nothing here; {' · '.join(meanings)}")
+    return worded(f"{nothing_here(key)}; {' · '.join(meanings)}")
+
+
+def nothing_here(key: str) -> str:
+    """For a dialog, whose own keys are on the screen."""
+    return f"{_shown(key)} does nothing here"
+
+
+def _shown(key: str) -> str:
+    return _arrows_named(shown_key(key)) if _Current.named else shown_key(key)
 
 
 def bindings() -> list[Binding]:

@@ -1,11 +1,16 @@
-"""What all dialogs share: Esc closes, : begins a command, and R rolls back over each of them."""
+"""What all dialogs share: Esc closes, : begins a command, R rolls back over each of them, and
+a key that does nothing says so."""
 
 from __future__ import annotations
 
 from typing import Generic, TypeVar
 
+from textual import events
 from textual.binding import Binding
 from textual.screen import ModalScreen
+
+from meshtui.ui.actions.registry import nothing_here
+from meshtui.ui.widgets.key_block import KeyBlock
 
 T = TypeVar("T")
 
@@ -39,6 +44,11 @@ class Dialog(ModalScreen[T], Generic[T]):
 
     def mesh_arrived(self) -> None:
         """There is a newer snapshot, for a dialog that offers what the mesh has."""
+
+    async def on_key(self, event: events.Key) -> None:
+        """A key that means nothing here says so, beside those that do."""
+        meant = event.key in self.active_bindings
+        self.query_one(KeyBlock).add("" if meant else nothing_here(event.key))
 
     def action_close(self) -> None:
         self.dismiss(None)

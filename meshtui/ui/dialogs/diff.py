@@ -187,12 +187,14 @@ class DiffDialog(Dialog[None]):
         """Who types words does not see the dialog: an Enter behind them must not apply it."""
         if self.phase is Phase.APPLYING and event.key == "q":
             event.stop()
+            event.prevent_default()
             await self._leave()
         elif (
             self.phase is Phase.SHOWN
             and event.is_printable
             and event.key not in self.active_bindings
         ):
+            event.prevent_default()
             self._stray()
 
     def _stray(self) -> None:

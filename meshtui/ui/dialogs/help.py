@@ -174,7 +174,7 @@ class HelpDialog(Dialog[None]):
         self.set_focus(None)
         self._show_keys()
 
-    def on_key(self, event: events.Key) -> None:
+    async def on_key(self, event: events.Key) -> None:
         """Esc shows the whole help again, before it closes it."""
         if event.key == "escape" and self._searched:
             event.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
@@ -9,6 +10,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 
 from meshtui.errors import MeshtuiError
+from meshtui.ui.actions.registry import nothing_here
 from meshtui.ui.widgets.key_block import KeyBlock
 from meshtui.ui.widgets.paint import BLANK, Line, Span, span, wrapped
 
@@ -53,6 +55,10 @@ class OfflineScreen(ModalScreen[None]):
         """Why a key does nothing here."""
         self._note = text
         self._show()
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key not in self.active_bindings:
+            self.note(nothing_here(event.key))
 
     def action_again(self) -> None:
         self.note("trying again…")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 from rich.cells import cell_len
 from textual import events
 from textual.keys import _character_to_key
 
 from meshtui.ui.widgets.lines import LinesBlock
-from meshtui.ui.widgets.paint import Line
+from meshtui.ui.widgets.paint import Line, Span
 
 NAMES = {
     "Enter": "enter",
@@ -61,9 +61,29 @@ class KeyBlock(LinesBlock):
 
     only: Container[str] | None = None
 
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self._plain: tuple[Line, ...] = ()
+
+    def show(self, lines: Sequence[Line]) -> None:
+        self._plain = tuple(lines)
+        super().show(lines)
+
+    def add(self, words: str) -> None:
+        """Words behind the last key, until the block is shown anew; without words, as it was."""
+        super().show([*self._plain[:-1], _with(self._plain[-1], words)] if words else self._plain)
+
     def on_click(self, event: events.Click) -> None:
         line = self.lines[event.y] if event.y < len(self.lines) else ()
         key = key_at(line, event.x)
         if key and (self.only is None or key in self.only):
             event.stop()
             self.app.simulate_key(key)
+
+
+def _with(line: Line, words: str) -> Line:
+    """What stands behind the words of the last key gives way."""
+    last = max((at for at, piece in enumerate(line) if piece.role == "key"), default=-2)
+    keys = line[: last + 2]
+    gap = "" if not keys or keys[-1].text.endswith("  ") else "   "
+    return (*keys, Span(gap + words, "warning"))
