@@ -16,6 +16,7 @@ from meshtui.verbs.text import usage
 from meshtui.verbs.verb import CHANGES
 
 _UNKNOWN = re.compile(r"argument \w+: invalid choice: '(.*)' \(choose from (.*)\)")
+_NO_VALUE = re.compile(r"argument (?:-\w/)?(--[\w-]+): invalid choice: '(.*)' \(choose from (.*)\)")
 _STRAY = "unrecognized arguments: "
 _VALUE = "argument COMMAND: "
 """What argparse says of a word too many, and of the value of an option that is none."""
@@ -32,12 +33,15 @@ LIKELY = ("abort", "delay", "to", "version")
 def line_of(prog: str, words: Sequence[str], message: str) -> str:
     """The line for argparse's `message`, of the program or command `prog`."""
     found = _UNKNOWN.fullmatch(message)
-    meant = typed_habit(_typed(prog, words, found[1])) if found else ""
+    slip = _unknown_option(_before(words, found[1])) if found else ""
+    meant = typed_habit(_typed(prog, words, found[1])) if found and not slip else ""
     if meant:
         return f"meshtui: {meant}"
     option = _unknown_option(words) if message.startswith((_STRAY, _VALUE)) else ""
     if option:
         return _with_help(prog, option)
+    if value := _NO_VALUE.fullmatch(message):
+        return _with_help(prog, _nearest(prog, f"{value[1]} {value[2]}", value[3], value[2]))
     if found:
         return _with_help(prog, _nearest(prog, found[1], found[2]))
     if not message.startswith(_STRAY):
@@ -53,21 +57,27 @@ def _with_help(prog: str, line: str) -> str:
     return f"{prog}: {line} (see `{prog} --help`)"
 
 
+def _before(words: Sequence[str], wrong: str) -> Sequence[str]:
+    """The words before it: an option that is none there may have it as its value."""
+    return words[: words.index(wrong)] if wrong in words else ()
+
+
 def _typed(prog: str, words: Sequence[str], wrong: str) -> list[str]:
     """The command's words from the wrong one on, behind those that were right."""
     after = words[words.index(wrong) :] if wrong in words else [wrong]
     return [*prog.split()[1:], *(word for word in after if not word.startswith("-"))]
 
 
-def _nearest(prog: str, wrong: str, choices: str) -> str:
+def _nearest(prog: str, named: str, choices: str, typed: str = "") -> str:
     """Of a word that nothing is called the nearest that something is; all where none is near."""
+    wrong = typed or named
     names = [name.strip(" '") for name in choices.split(",")]
     longer = [name for name in names if len(wrong) > 2 and name.startswith(wrong)]
     near = longer or get_close_matches(wrong, names, 2, ALIKE)
     if near:
-        return f"there is no {wrong}: is it {' or '.join(near)}?"
+        return f"there is no {named}: is it {' or '.join(near)}?"
     first = f"; one of them first: `{prog} {names[0]} {wrong}`" if prog in ACTION_FIRST else ""
-    return f"there is no {wrong}: there are {', '.join(names)}{first}"
+    return f"there is no {named}: there are {', '.join(names)}{first}"
 
 
 def _unknown_option(words: Sequence[str]) -> str:

@@ -23,6 +23,9 @@ _PIECE = re.compile(
     re.VERBOSE,
 )
 
+_ESCAPED = re.compile(r"\\[nrt]")
+"""What other tools' templates make a tab or the end of a line of."""
+
 OfLine = Callable[[LogLine], str]
 OfRequest = Callable[[AccessRecord], str]
 
@@ -133,6 +136,8 @@ def parse_template(text: str) -> Template:
         at = found.end()
     parts.append(_plain(text[at:]))
     if not any(isinstance(part, _Field) for part in parts):
+        if "{{" in text:
+            raise Usage("the template has no field", "one brace for each, as in '{time} {pod}'")
         raise Usage("the template has no field", "as in '{time} {pod} {status} {path}'")
     return Template(text, tuple(part for part in parts if part))
 
@@ -140,6 +145,11 @@ def parse_template(text: str) -> Template:
 def _plain(text: str) -> str:
     if "{" in text or "}" in text:
         raise Usage(f"a brace is open in the template at {text[:20]!r}", "{{ and }} are braces")
+    if escaped := _ESCAPED.search(text):
+        hint = "blanks or a width, as {path:40}, part fields, and a line ends by itself"
+        raise Usage(
+            f"the template would print {escaped[0]} as it is", f"{hint}; -o json for programs"
+        )
     return text
 
 

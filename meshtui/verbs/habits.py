@@ -128,7 +128,11 @@ OPTIONS: Mapping[str, str] = {
     "--json|--yaml": "`-o json`, or `-o yaml`",
     "--verbose|--debug": "there is only one; `meshtui doctor` says what does not work",
     "--weight|--weights": "`V=W`, as in v1=80",
-    "--exclude|--include|--grep-v": "`--grep RE`, or `--filter '!~RE'`",
+    "-i|--include": "of the logs `--grep RE`",
+    "-e|--exclude": "of the logs `--filter '!~RE'`",
+    "-H": "of the logs `--highlight RE`",
+    "--no-follow": "logs end by themselves without -f",
+    "--condition|--container-state|--node|--field-selector": "of the logs `--filter 'pod:NAME'`",
 }
 """The same of options that no command here has."""
 
