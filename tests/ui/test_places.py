@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +84,29 @@ async def test_a_list_that_is_asked_for_at_the_very_start_is_filled_when_it_is_r
         assert "reading…" not in drive.text
         await drive.press("down", "enter")
         await drive.until(lambda: "namespace bookinfo" in drive.status)
+
+
+@pytest.mark.parametrize("in_parts", [True, False])
+async def test_what_is_typed_into_the_list_is_taken_where_not_all_can_be_listed(
+    in_parts: bool,
+) -> None:
+    cockpit = FakeCockpit()
+    if in_parts:
+        cockpit.mesh_override = replace(cockpit.mesh, partial={"services": frozenset({"bookinfo"})})
+    async with driving(cockpit, SMALL) as drive:
+        await command(drive, "ns")
+        await drive.until(lambda: isinstance(drive.app.screen, ChooseDialog))
+        await drive.type("book")
+        words = "as typed" if in_parts else "bookinfo"
+        await drive.until(lambda: words in drive.text)
+        await drive.type("s-2")
+        words = "as typed" if in_parts else "nothing matches"
+        await drive.until(lambda: words in drive.text)
+        await drive.press("enter")
+        if in_parts:
+            await drive.until(lambda: drive.cockpit.context_namespace == "books-2")
+        else:
+            assert isinstance(drive.app.screen, ChooseDialog)
 
 
 async def test_a_namespace_may_be_named_before_any_is_read() -> None:

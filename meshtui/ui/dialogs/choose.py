@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from textual.app import ComposeResult
@@ -39,6 +39,7 @@ class ChooseDialog(Dialog[str]):
 
     A source is asked again when the mesh has changed, and as long as it has nothing that is said.
     `moved` is called with each value that the cursor comes to: it may show what picking it means.
+    `open_ended`: there may be more than is known, so that what is typed can be picked, too.
     """
 
     CSS_PATH = "choose.tcss"
@@ -55,12 +56,14 @@ class ChooseDialog(Dialog[str]):
         choices: Sequence[Choice] | Source,
         at: str = "",
         moved: Callable[[str], None] | None = None,
+        open_ended: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__()
         self._heading = title
         self._source = choices if callable(choices) else None
         self._choices: Sequence[Choice] | None = None if callable(choices) else tuple(choices)
         self._moved = moved
+        self._open_ended = open_ended
         self.set_class(moved is not None, "preview")
         self._title = LinesBlock(id="choose-title")
         self._typed = Input(id="choose-typed", placeholder="type to narrow the list")
@@ -95,6 +98,7 @@ class ChooseDialog(Dialog[str]):
             self._choices = self._source()
         words, there = self._typed.value.lower().split(), self._choices or ()
         found = [c for c in there if all(word in c.value.lower() for word in words)]
+        found += self._as_typed(choice.value for choice in found)
         why, role = ("nothing matches", "warning") if there else ("reading…", "muted")
         none = Picked((Span(f"  {why}", role),))
         width = max((len(choice.value) for choice in found), default=0)
@@ -104,6 +108,11 @@ class ChooseDialog(Dialog[str]):
         self._list.fit_into(max(height // PREVIEW_PART if self._moved else height - ROUND, 3))
         if self._list.picked != before:
             self._tell()
+
+    def _as_typed(self, known: Iterable[str]) -> list[Choice]:
+        typed = self._typed.value.strip()
+        new = typed and typed not in known and self._open_ended()
+        return [Choice(typed, "as typed: not in the list")] if new else []
 
     def _tell(self) -> None:
         if self._moved is not None and self._list.picked:

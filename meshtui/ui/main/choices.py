@@ -36,6 +36,7 @@ def choose_namespace(
     recent: Sequence[str],
     now: str,
     done: Callable[[str], None],
+    open_ended: Callable[[], bool],
 ) -> None:
     """Those that were shown last come first; `there` gives None as long as none was read."""
     notes = dict.fromkeys(recent, "shown before") | {now or ALL: "now"}
@@ -48,7 +49,9 @@ def choose_namespace(
         ordered = dict.fromkeys((ALL, *(name for name in recent if name in known), *sorted(known)))
         return [Choice(name, notes.get(name, "")) for name in ordered]
 
-    app.push_screen(ChooseDialog("Namespace", offered, now or ALL), _taken(done))
+    app.push_screen(
+        ChooseDialog("Namespace", offered, now or ALL, open_ended=open_ended), _taken(done)
+    )
 
 
 def choose_context(

@@ -225,7 +225,8 @@ class CommandRunner:
             feed.narrow("" if name == ALL else name)
         else:
             chosen = self._chosen("ns")
-            choose_namespace(self._host.app, self._there, feed.recent, feed.namespace, chosen)
+            app, there = self._host.app, self._there
+            choose_namespace(app, there, feed.recent, feed.namespace, chosen, lambda: feed.in_parts)
 
     def _there(self) -> set[str] | None:
         """The namespaces to pick from; None as long as none was read."""
