@@ -13,6 +13,7 @@ from meshtui.errors import Exit, Usage
 from meshtui.verbs import VERBS, Parameter, Verb
 from meshtui.verbs.change_verbs import HOW
 from meshtui.verbs.everywhere import EVERYWHERE, SCREEN_EXAMPLES, SCREEN_ONLY, WITHOUT_COMMAND
+from meshtui.verbs.text import short_usage
 from meshtui.verbs.verb import CANARY, CHANGES, LAB
 
 Run = Callable[[argparse.Namespace], Any]
@@ -96,6 +97,7 @@ def build_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
     wanted = _wanted(words)
     parser = _Parser(
         prog="meshtui",
+        usage="meshtui [OPTION …] [COMMAND …]",
         description="A terminal cockpit for a live Istio mesh. Without a command: the screen.",
         epilog=_examples(SCREEN_EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -104,7 +106,7 @@ def build_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
     parser.words = words or ()
     parser.add_argument("--version", action="version", version=f"meshtui {__version__}")
     parser.set_defaults(run=_deferred("screen", "screen"), command="")
-    commands = _subparsers(parser, title="commands", metavar="COMMAND")
+    commands = _subparsers(parser, prog="meshtui", title="commands", metavar="COMMAND")
     for verb in wanted:
         if verb.command and verb.group not in (LAB, CANARY):
             _add_verb(commands, verb, parents=[_everywhere()])
@@ -130,8 +132,14 @@ def _is_option(word: str) -> bool:
 
 
 def _add_canary(commands: Any) -> None:
-    canary = commands.add_parser("canary", help="the autopilot of a canary")
-    actions = _subparsers(canary, title="actions", metavar="ACTION", required=True)
+    canary = commands.add_parser(
+        "canary",
+        usage="meshtui canary ACTION [SERVICE] [OPTION …]",
+        help="the autopilot of a canary",
+    )
+    actions = _subparsers(
+        canary, prog="meshtui canary", title="actions", metavar="ACTION", required=True
+    )
     for verb in (verb for verb in VERBS if verb.group == CANARY):
         name = verb.name.removeprefix("canary ")
         _add_verb(actions, verb, name=name, parents=[_everywhere()])
@@ -145,8 +153,12 @@ def _add_lab(commands: Any) -> None:
             _add_verb(commands, verb, parents=[_everywhere(), _of_the_screen()])
             continue
         if actions is None:
-            lab = commands.add_parser("lab", help="the demo's mesh alone")
-            actions = _subparsers(lab, title="actions", metavar="ACTION", required=True)
+            lab = commands.add_parser(
+                "lab", usage="meshtui lab ACTION [OPTION …]", help="the demo's mesh alone"
+            )
+            actions = _subparsers(
+                lab, prog="meshtui lab", title="actions", metavar="ACTION", required=True
+            )
         _add_verb(actions, verb, name=verb.name.removeprefix("lab "))
 
 
@@ -156,6 +168,7 @@ def _add_verb(
     parser: argparse.ArgumentParser = commands.add_parser(
         name or verb.name,
         help=_escaped(verb.sentence),
+        usage=_escaped(f"meshtui {short_usage(verb)}"),
         description=verb.sentence,
         epilog="\n\n".join(filter(None, (_examples(verb.lines), _language(verb)))),
         formatter_class=argparse.RawDescriptionHelpFormatter,

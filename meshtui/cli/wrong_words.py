@@ -12,7 +12,7 @@ from meshtui.verbs import VERBS, Verb
 from meshtui.verbs.change_verbs import HOW
 from meshtui.verbs.everywhere import EVERYWHERE, SCREEN_ONLY, WITHOUT_COMMAND
 from meshtui.verbs.habits import option_habit, typed_habit
-from meshtui.verbs.text import usage
+from meshtui.verbs.text import short_usage
 from meshtui.verbs.verb import CHANGES
 
 _UNKNOWN = re.compile(r"argument \w+: invalid choice: '(.*)' \(choose from (.*)\)")
@@ -123,7 +123,7 @@ def _too_many(verb: Verb, words: Sequence[str], stray: str) -> str:
     option = "" if stray.startswith("-") else _option_for(verb, stray)
     if option:
         return f"{stray} stands behind its option: is it --{option} {stray}?"
-    return f"{stray} is one word too many: {_short_usage(verb)}"
+    return f"{stray} is one word too many: `meshtui {short_usage(verb)}`"
 
 
 def _option_for(verb: Verb, stray: str) -> str:
@@ -135,9 +135,3 @@ def _option_for(verb: Verb, stray: str) -> str:
             options[name].parse(stray)
             return name
     return ""
-
-
-def _short_usage(verb: Verb) -> str:
-    words = usage(verb).split(" [-")
-    more = " …" if len(words) > 1 or verb.group == CHANGES else ""
-    return f"`meshtui {words[0]}{more}`"

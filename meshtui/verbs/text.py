@@ -19,6 +19,14 @@ def usage(verb: Verb) -> str:
     return " ".join([*words, *(["| --off"] if verb.off else [])])
 
 
+def short_usage(verb: Verb) -> str:
+    """What has to be given, without `meshtui`; of the options only that there are some."""
+    required = [p for p in verb.parameters if p.required and not p.positional]
+    words = [verb.name, *([verb.needs.upper()] if verb.needs else [])]
+    words += [_positional(p) for p in verb.parameters if p.positional]
+    return " ".join([*words, *map(_option, required), "[OPTION …]"])
+
+
 def line_usage(verb: Verb, width: int = 56) -> str:
     """How the verb is written after `:`, with as many named parameters as there is room for."""
     placed = sorted((p for p in verb.parameters if p.place), key=lambda p: p.place)

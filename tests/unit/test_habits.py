@@ -85,7 +85,7 @@ def test_a_habit_is_answered_with_what_to_type(line: str, here: str, capsys: Cap
         ("fault reviews 503", "is it --abort 503?"),
         ("fault reviews 3s", "is it --delay 3s?"),
         ("trace reviews /x", "is it --path /x?"),
-        ("services reviews default", "one word too many: `meshtui services [SERVICE] …`"),
+        ("services reviews default", "one word too many: `meshtui services [SERVICE] [OPTION …]`"),
         ("edit vs reviews", "`meshtui edit vs/reviews`"),
         ("canary reviews", "`meshtui canary run reviews`"),
         ("proxy reviews", "`meshtui proxy routes reviews`"),

@@ -20,7 +20,7 @@ from meshtui.verbs import BY_NAME, VERBS, Verb, named_after_colon
 from meshtui.verbs.everywhere import SCREEN_EXAMPLES
 from meshtui.verbs.line_values import parse_words
 from meshtui.verbs.man import man_page
-from meshtui.verbs.text import line_usage, markdown, usage
+from meshtui.verbs.text import line_usage, markdown, short_usage, usage
 from meshtui.verbs.values import header, percent, settled
 
 VALUES = {
@@ -312,3 +312,17 @@ def test_the_nearest_of_the_words_there_are_is_named(
 )
 def test_a_header_is_taken_as_curl_takes_it_too(text: str, read: tuple[str, str]) -> None:
     assert header(text) == read
+
+
+@pytest.mark.parametrize("verb", [v for v in VERBS if v.command], ids=lambda one: one.name)
+def test_the_help_begins_with_what_has_to_be_given(
+    verb: Verb, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*verb.name.split(), "--help"]
+    with pytest.raises(SystemExit):
+        build_parser(words).parse_args(words)
+    first, blank, sentence, *_ = capsys.readouterr().out.splitlines()
+    assert first == f"usage: meshtui {short_usage(verb)}" and len(first) <= 100
+    assert not blank and sentence == verb.sentence and ". " not in sentence
+    required = [one for one in verb.parameters if one.required]
+    assert all(f"--{one.name} " in first for one in required if not one.positional)
