@@ -59,7 +59,16 @@ async def test_h_shows_what_was_seen_and_closes_it_again(size: tuple[int, int]) 
         assert "seen for 10m" in drive.text and "failing" in drive.text
         assert ("weight" in drive.text) is (size == LARGE)
         await drive.press("h")
-        await drive.until(lambda: "latency p99" not in drive.text)
+        await drive.until(lambda: drive.app.main.dock.pane("charts") is None)
+
+
+async def test_what_the_pane_draws_is_not_drawn_below_the_table_too() -> None:
+    async with driving(watched(), size=LARGE) as drive:
+        await drive.go_to("reviews")
+        await drive.until(lambda: drive.text.count("latency p99") == 1)
+        await drive.press("h")
+        await drive.until(lambda: "charts reviews" in drive.text)
+        await drive.until(lambda: drive.text.count("latency p99") == 1)
 
 
 async def test_the_range_goes_from_5_minutes_to_6_hours_by_key() -> None:

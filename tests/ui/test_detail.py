@@ -11,15 +11,20 @@ from meshtui.diagnosis.logged_paths import LoggedPath, LoggedPaths
 from meshtui.errors import MeshtuiError, NotAllowed
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.time_series import ERRORS, P99, RPS
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import service_views
 from meshtui.ui.main.detailtext import (
+    ROOMY,
+    caller_names,
     chart_column,
+    first_chart,
     service_lines,
     side_column,
     version_lines,
 )
-from meshtui.ui.widgets.paint import Line, width_of
+from meshtui.ui.panes.charts.lines import LATENCY, ChartStyle
+from meshtui.ui.widgets.paint import Line, Span, width_of
 from tests.ui import bookinfo
 from tests.ui.big import big_objects
 from tests.ui.driving import LARGE, SMALL, Drive, driving
@@ -80,6 +85,67 @@ async def test_of_a_service_its_rule_in_words_and_who_calls_it() -> None:
         assert "productpage-v1" in detail(drive) and "batch.other" in detail(drive)
         await drive.go_to("ratings")
         await drive.until(lambda: "no rule names this service" in detail(drive))
+
+
+async def test_of_a_service_the_courses_of_all_its_versions_where_there_is_room() -> None:
+    async with driving(size=LARGE) as drive:
+        await drive.go_to("reviews")
+        for _ in range(3):
+            await drive.tick()
+        await drive.until(lambda: "latency p99" in detail(drive))
+        title = next(line for line in detail(drive).splitlines() if line.startswith(" errors"))
+        assert all(f" {name} " in title for name in ("a v1", "b v2", "c v3"))
+        assert "called by" in detail(drive) and "VirtualService bookinfo/reviews" in detail(drive)
+
+
+@pytest.mark.parametrize(("width", "height"), [(60, 12), (88, 30), (99, 48), (100, 8), (218, 48)])
+def test_a_services_charts_take_the_room_that_its_words_leave(width: int, height: int) -> None:
+    mesh = bookinfo.mesh_of(bookinfo.objects())
+    view = next(v for v in service_views(mesh, None) if v.key == REVIEWS)
+    asked: list[tuple[int, int]] = []
+
+    def drawn(size: tuple[int, int]) -> list[Line]:
+        asked.append(size)
+        return [(Span("x" * size[0]),)] * size[1]
+
+    lines = service_lines(view, None, (width, height), draw=drawn)
+    assert len(lines) <= height and max(map(width_of, lines)) <= width
+    words = ["".join(piece.text for piece in line) for line in lines]
+    charts = sum("x" * asked[0][0] in line for line in words) if asked else 0
+    assert charts == (asked[0][1] if asked else 0)
+    assert bool(asked) is (width >= ROOMY or height >= 30)
+    without = service_lines(view, None, (width, height), draw=lambda _: ())
+    assert without == service_lines(view, None, (width, height))
+
+
+@pytest.mark.parametrize(
+    ("states", "first"),
+    [
+        (("ok", "slow"), LATENCY),
+        (("slow",), LATENCY),
+        (("slow", "failing"), ERRORS),
+        (("ok", "failing"), ERRORS),
+        (("ok",), ERRORS),
+    ],
+)
+def test_the_first_chart_is_of_what_is_bad(states: tuple[str, ...], first: str) -> None:
+    assert first_chart(*states) == first
+    style = ChartStyle(first=first)
+    assert style.measures(5) == (P99 if first == LATENCY else ERRORS,)
+    assert set(style.measures(40)) == {ERRORS, P99, RPS}
+
+
+def test_who_calls_a_version_and_what_its_own_proxy_counts_stand_below_its_pods() -> None:
+    mesh = bookinfo.mesh_of(bookinfo.objects())
+    sample = replace(bookinfo.sample(mesh, 1.0), clients=CALLED)
+    view = next(v for v in service_views(mesh, sample) if v.key == REVIEWS)
+    version = replace(view.versions[2], server=Signals(140, 14, 0.2, 1, 2, 930), server_state="ok")
+    side = side_column(version, 158, NOW, callers=caller_names(view, sample))
+    words = ["".join(piece.text for piece in line) for line in side]
+    assert "called by productpage-v1, batch.other" in words
+    assert "its own proxy counts 14/s, 20.0 % errors, p99 930ms" in words
+    quiet = replace(version, server=None)
+    assert "proxy counts" not in str(side_column(quiet, 158, NOW))
 
 
 async def test_it_is_not_there_where_there_is_no_room() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.message import Message
@@ -13,7 +14,7 @@ from textual.widget import Widget
 from meshtui.dataclass import dataclass
 from meshtui.diagnosis.logged_paths import LoggedPaths
 from meshtui.diagnosis.state_reason import state_reason
-from meshtui.errors import MeshtuiError
+from meshtui.errors import MeshtuiError, Unreachable
 from meshtui.mesh.courses import course_name
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.versions import VersionView
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 TALL = 30
 """Lines of a screen below which there is no detail."""
 
-RANGES_S = (120.0, 300.0, 900.0)
+RANGES_S = (120.0, 180.0, 300.0, 600.0, 900.0)
 """How far back the charts look: as far as was seen, at most the last of these."""
 
 REDRAWN_S = 10.0
@@ -55,6 +56,9 @@ class Row:
     stale: bool = False
     notes: Sequence[str] = ()
     """What is said of the service in front of its marks."""
+
+    charted: bool = False
+    """Whether a pane beside it draws the service's charts."""
 
 
 class Detail(KeyBlock):
@@ -83,8 +87,9 @@ class Detail(KeyBlock):
         self._cockpit = cockpit
         self._drawn_for: tuple[ServiceKey, str, int, int, bool] | None = None
         self._drawn_at = 0.0
-        self._charts: Sequence[Line] | None = None
-        """As they were drawn last; what stands beside them is of the newest sample."""
+        self._charts: dict[tuple[int, int], Sequence[Line]] = {}
+        """By their size, as they were drawn last; what stands beside them is of the newest
+        sample."""
 
         self.display = False
 
@@ -110,7 +115,7 @@ class Detail(KeyBlock):
         shown = (view.key, version.label if version else "", width, height, row.stale)
         if shown != self._drawn_for or now - self._drawn_at >= REDRAWN_S:
             self._drawn_for, self._drawn_at = shown, now
-            self._charts = None
+            self._charts = {}
         self.show(self._lines(view, row, snapshot, (width, height), now))
 
     def _lines(
@@ -128,10 +133,11 @@ class Detail(KeyBlock):
         inner = (width - 2, height - 1)
         why = () if row.stale else state_reason(version or view, snapshot.thresholds)
         if version is None:
-            lines = text.service_lines(view, snapshot.sample, inner, row.notes, why)
+            draw = None if row.charted else partial(self._charts_of, view, inner[0], now)
+            lines = text.service_lines(view, snapshot.sample, inner, row.notes, why, draw=draw)
         else:
-            if self._charts is None:
-                self._charts = self._draw(view, version, inner, now)
+            if inner not in self._charts:
+                self._charts[inner] = self._draw(view, version, inner, now)
             side = text.side_column(
                 version,
                 inner[0],
@@ -140,8 +146,9 @@ class Detail(KeyBlock):
                 stale=row.stale,
                 why=why,
                 window_s=snapshot.sample.window_s if snapshot.sample else 0.0,
+                callers=text.caller_names(view, snapshot.sample),
             )
-            lines = text.version_lines(self._charts, side, inner)
+            lines = text.version_lines(self._charts[inner], side, inner)
         indented = [(text.EDGE, *line) for line in lines]
         blank: list[Line] = [()] * (inner[1] - len(indented))
         return [text.title_line(view, version, width), *indented, *blank]
@@ -155,8 +162,27 @@ class Detail(KeyBlock):
         course = course_name(view.versions, version)
         return chart_column(version, picture, size, now, course=course)
 
-    def _picture(self, service: ServiceKey, cells: int, now: float) -> Picture:
-        """A program that has just begun to look draws no chart that is empty but for its end."""
+    def _charts_of(
+        self, view: ServiceView, width: int, now: float, size: tuple[int, int]
+    ) -> Sequence[Line]:
+        from meshtui.ui.main.detailtext import service_charts
+        from meshtui.ui.panes.charts.lines import cells_of
+
+        if size not in self._charts:
+            picture = self._picture(view.key, cells_of(size[0]), now)
+            drawn = service_charts(view, picture, size, now, width) if picture else ()
+            self._charts[size] = drawn
+        return self._charts[size]
+
+    def _picture(self, service: ServiceKey, cells: int, now: float) -> Picture | None:
+        """A program that has just begun to look draws no chart that is empty but for its end, and
+        one that is not connected yet draws none."""
+        try:
+            return self._fitting(service, cells, now)
+        except Unreachable:
+            return None
+
+    def _fitting(self, service: ServiceKey, cells: int, now: float) -> Picture:
         history = self._cockpit.history
         for range_s in RANGES_S:
             picture = history.picture(service, range_s, cells, now)

@@ -1,37 +1,41 @@
 """What stands below the table about the selected row. Pure.
 
-Of a version its errors and latency over time, what fails, and its pods; of a service the ordinary
-rule in words and its callers.
+Of a version its errors and latency over time, what fails, its pods, and whose numbers say what; of
+a service those of all its versions, the ordinary rule in words, and its callers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from rich.cells import cell_len
 
 from meshtui.diagnosis.logged_paths import FailingPath, LoggedPaths, failing_paths, was_logged
 from meshtui.mesh.courses import callers_seen
-from meshtui.mesh.judging import ONLY_ERRORS, failing_codes
+from meshtui.mesh.judging import ONLY_ERRORS, SICK, SLOW, failing_codes
 from meshtui.mesh.model import Pod
 from meshtui.mesh.pod_health import restarts
 from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.time_series import ERRORS
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.look.charts import Picture
 from meshtui.ui.actions.registry import key_of
 from meshtui.ui.main.rule_selection import place_of
 from meshtui.ui.panes.charts.lines import (
+    LATENCY,
     ChartStyle,
     Version,
     cells_of,
     chart_lines,
+    course_labels,
     versions_of,
 )
 from meshtui.ui.panes.ruletext import rules_lines
+from meshtui.ui.table import numbers
 from meshtui.ui.table.marks import whole_marks
 from meshtui.ui.table.outline import version_name
 from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_line, fit_middle, span, wrapped
@@ -40,9 +44,15 @@ LEAST_LINES, MOST_LINES = 8, 48
 """Lines, the title included, from which it is worth showing, and that it has at most."""
 
 LEAST_WIDTH = 60
+ROOMY = 100
+"""Cells from which a service's charts stand beside what is said of it, and not below."""
+
+LEAST_CHART = 9
+"""Lines from which a chart with its axis is worth drawing."""
+
 EDGE = Span(" ")
 GAP = 3
-MOST_PODS, MOST_CAUSES, MOST_CALLERS, MOST_PATHS = 6, 4, 8, 4
+MOST_PODS, MOST_CAUSES, MOST_CALLERS, MOST_PATHS, NAMED = 6, 4, 8, 4, 3
 POD_WIDTH, RULE_WIDTH, CALLER_WIDTH = 34, 34, 20
 """Cells that columns should have."""
 
@@ -86,17 +96,20 @@ def side_column(
     stale: bool = False,
     why: Sequence[str] = (),
     window_s: float = 0.0,
+    callers: Sequence[str] = (),
 ) -> list[Line]:
     """The right one: what it is, by the numbers of its row.
 
     `paths` is what logs say of it, or why they say nothing; `why` tells of its state, and
-    `window_s` how long its numbers speak of.
+    `window_s` how long its numbers speak of. `callers` are the service's.
     """
     room = width - left_of(width) - GAP
     told = [] if stale else _told(why, version.state, room)
     causes = _causes(version.caller, stale, window_s)
     logged = _paths(version, paths, now, room) if fails(version) else []
-    return [*told, *causes, *logged, BLANK, *_pods(version.members, now, room)]
+    pods = _pods(version.members, now, room)
+    seen = _both_sides(version, callers, room)
+    return [*told, *causes, *logged, BLANK, *pods, *([BLANK] if seen else []), *seen]
 
 
 def left_of(width: int) -> int:
@@ -109,19 +122,57 @@ def chart_cells(width: int) -> int:
     return cells_of(left_of(width))
 
 
+Draw = Callable[[tuple[int, int]], Sequence[Line]]
+"""Charts within a width and lines."""
+
+
 def service_lines(
     view: ServiceView,
     sample: Sample | None,
     size: tuple[int, int],
     notes: Sequence[str] = (),
     why: Sequence[str] = (),
+    *,
+    draw: Draw | None = None,
 ) -> list[Line]:
-    """Why it has its state, what is unusual about it and when that ends, its rule, who calls."""
+    """Why it has its state, what is unusual about it and when that ends, its rule, who calls;
+    beside or below its charts, where there is room for them and something was measured."""
     width, height = size
+    if width >= ROOMY and draw is not None:
+        left = left_of(width)
+        if charts := draw((left, height)):
+            room = width - left - GAP
+            said = [*_said(view, notes, why, room), BLANK, *_callers(view, sample)]
+            return beside(charts, said, left, width)[:height]
     left = max(left_of(width), min(RULE_WIDTH, width - CALLER_WIDTH - GAP))
-    told = _told(why, view.state, left)
-    told += [line for mark in whole_marks(view, notes) for line in wrapped(mark, left, "warning")]
-    return beside([*told, *_rule(view, left)], _callers(view, sample), left, width)[:height]
+    lines = beside(_said(view, notes, why, left), _callers(view, sample), left, width)
+    room = height - len(lines) - 1
+    charts = draw((width, room)) if draw is not None and room >= LEAST_CHART else ()
+    return [*lines, *([BLANK] if charts else []), *charts][:height]
+
+
+def _said(view: ServiceView, notes: Sequence[str], why: Sequence[str], width: int) -> list[Line]:
+    told = _told(why, view.state, width)
+    told += [line for mark in whole_marks(view, notes) for line in wrapped(mark, width, "warning")]
+    return [*told, *_rule(view, width)]
+
+
+def service_charts(
+    view: ServiceView, picture: Picture, size: tuple[int, int], now: float, notes_width: int
+) -> Sequence[Line]:
+    """Of all its versions; empty where nothing was measured. What the row has is not said again."""
+    shown = versions_of(picture, course_labels(view, picture))
+    if not any(one.course for one in shown):
+        return ()
+    if len(shown) == 1:
+        shown = (replace(shown[0], letter=""),)
+    style = ChartStyle(first=first_chart(view.state, *(row.state for row in view.versions)))
+    return chart_lines(picture, style, shown, size, now, notes_width=notes_width)
+
+
+def first_chart(*states: str) -> str:
+    """The chart that matters most: errors, but where only latency is bad."""
+    return LATENCY if SLOW in states and SICK.isdisjoint({*states} - {SLOW}) else ERRORS
 
 
 def _told(why: Sequence[str], state: str, width: int) -> list[Line]:
@@ -162,7 +213,8 @@ def _charts(
     if picture is None or not own or not own[0].course:
         return [(Span("nothing was measured of it yet", "muted"),)]
     only = replace(picture, courses={course: own[0].course})
-    return chart_lines(only, ChartStyle(), own, size, now, notes_width=notes_width)
+    style = ChartStyle(first=first_chart(version.state))
+    return chart_lines(only, style, own, size, now, notes_width=notes_width)
 
 
 def _causes(signals: Signals | None, stale: bool, window_s: float) -> list[Line]:
@@ -174,7 +226,7 @@ def _causes(signals: Signals | None, stale: bool, window_s: float) -> list[Line]
         return [title, (Span("not known", "unknown"),)]
     role = "old" if stale else "failing"
     found = [*_most(failing_codes(signals), signals, role), *_most(signals.flags, signals, role)]
-    return [title, *(found[:MOST_CAUSES] or [(Span("nothing", "muted"),)])]
+    return [title, *found[:MOST_CAUSES]] if found else [(Span(f"{words}: nothing", "muted"),)]
 
 
 def fails(version: VersionView) -> bool:
@@ -271,17 +323,38 @@ def _rule(view: ServiceView, width: int) -> list[Line]:
     return [*lines, *([(Span(key_of("rules"), "key"), Span(words, "muted"))] if more > 0 else [])]
 
 
+def caller_names(view: ServiceView, sample: Sample | None) -> Sequence[str]:
+    """The workloads that ever called it, with their namespace where that is another."""
+    return [
+        workload if namespace == view.key.namespace else f"{workload}.{namespace}"
+        for namespace, workload in sorted(callers_seen(view, sample) if sample else ())
+    ]
+
+
 def _callers(view: ServiceView, sample: Sample | None) -> list[Line]:
     title: Line = (Span("called by", "muted"),)
     if sample is None:
         return [title, (Span("not known", "unknown"),)]
-    found = sorted(callers_seen(view, sample))
-    if not found:
+    names = caller_names(view, sample)
+    if not names:
         return [title, (Span("nobody that was seen", "muted"),)]
-    lines: list[Line] = [title]
-    for namespace, workload in found[:MOST_CALLERS]:
-        place = f".{namespace}" if namespace != view.key.namespace else ""
-        lines.append((span(workload, "text"), span(place, "muted")))
-    if len(found) > MOST_CALLERS:
-        lines.append((Span(f"and {len(found) - MOST_CALLERS} more", "muted"),))
+    lines: list[Line] = [title, *((span(name, "text"),) for name in names[:MOST_CALLERS])]
+    if len(names) > MOST_CALLERS:
+        lines.append((Span(f"and {len(names) - MOST_CALLERS} more", "muted"),))
+    return lines
+
+
+def _both_sides(version: VersionView, callers: Sequence[str], width: int) -> list[Line]:
+    """Whose numbers the row has, and what the version's own proxy counts: errors that only callers
+    see come about on the way."""
+    lines: list[Line] = []
+    if callers:
+        more = f" and {len(callers) - NAMED} more" if len(callers) > NAMED else ""
+        lines += wrapped(f"called by {', '.join(callers[:NAMED])}{more}", width, "muted")[:2]
+    server, state = version.server, version.server_state
+    if server is not None and server.requests:
+        p99 = numbers.latency(server, server.p99_ms)
+        errors = numbers.errors(server, state).replace("%", " %")
+        words = f"its own proxy counts {numbers.rate(server)}/s, {errors} errors, p99 {p99}"
+        lines += wrapped(words, width, "muted")
     return lines

@@ -22,7 +22,7 @@ from meshtui.operations.types import Snapshot
 from meshtui.ui.actions import registry as actions
 from meshtui.ui.actions.action import Action
 from meshtui.ui.actions.keymap import FIXED
-from meshtui.ui.actions.situation import PROMPTING, TABLE, Situation
+from meshtui.ui.actions.situation import CHARTS, PROMPTING, TABLE, Situation
 from meshtui.ui.badges import badge_of
 from meshtui.ui.dialogs.base import Dialog
 from meshtui.ui.dialogs.diffkeys import LEAVING
@@ -341,7 +341,8 @@ class MainScreen(Screen[None]):
         told = self.welcome.size.height if self.welcome.display else 0
         free = self.left.size.height - rows - told
         notes = table.notes_of(table.view.key) if table.view else ()
-        row = Row(table.view, table.version, stale=table.stale, notes=notes)
+        charted = CHARTS in self.dock.open_kinds
+        row = Row(table.view, table.version, stale=table.stale, notes=notes, charted=charted)
         own = self.snapshot.of(table.view.key if table.view else None)
         self.detail.show_row(row, own, self.clock(), free)
 

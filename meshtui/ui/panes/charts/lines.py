@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from meshtui.dataclass import dataclass
+from meshtui.mesh.courses import course_name
 from meshtui.mesh.signals import UNKNOWN
 from meshtui.mesh.time_series import ERRORS, P50, P95, P99, RPS, Course, Moment, resampled
+from meshtui.mesh.view import ServiceView
 from meshtui.operations.look.charts import Picture
 from meshtui.ui.panes.charts.marks import Marked, axis_lines, legend, marked
 from meshtui.ui.panes.charts.scale import top_of, words_of
@@ -38,17 +40,20 @@ _FRESH_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class ChartStyle:
-    """What the person wants to see: all charts or one, and which quantile."""
+    """What the person wants to see: all charts or one, and which quantile. Of all `first` is the
+    highest: errors or latency."""
 
     shown: str = ALL
     quantile: str = P99
+    first: str = ERRORS
 
     def measures(self, height: int) -> tuple[str, ...]:
         """Those that fit, what matters most first."""
         if self.shown != ALL:
             return (self.quantile if self.shown == LATENCY else self.shown,)
         most = max(height // (_SMALLEST + 1), 1)
-        return (ERRORS, self.quantile, RPS)[:most]
+        two = (self.quantile, ERRORS) if self.first == LATENCY else (ERRORS, self.quantile)
+        return (*two, RPS)[:most]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,13 @@ class Version:
 def cells_of(width: int) -> int:
     """How many cells of a pane `width` wide are time."""
     return max(width - LABELS - ENDS, 10)
+
+
+def course_labels(view: ServiceView, picture: Picture) -> Mapping[str, str]:
+    """The versions of the mesh in the order of the table, and what people call them."""
+    rows = view.versions
+    names = {course_name(rows, row): row.label for row in rows if row.version}
+    return names | ({UNKNOWN: "no pod"} if UNKNOWN in picture.courses else {})
 
 
 def versions_of(picture: Picture, names: Mapping[str, str]) -> tuple[Version, ...]:

@@ -10,9 +10,7 @@ from textual.timer import Timer
 
 from meshtui.diagnosis.explain.edge import COUNTED, is_gateway
 from meshtui.errors import MeshtuiError, Usage
-from meshtui.mesh.courses import course_name
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.signals import UNKNOWN
 from meshtui.mesh.time_series import ERRORS, P50, P95, P99, RANGES, RPS, SHORTEST_BEAT_S, beat_s
 from meshtui.mesh.undecided import may_refuse_tokens
 from meshtui.operations.look.charts import Picture
@@ -26,6 +24,7 @@ from meshtui.ui.panes.charts.lines import (
     ChartStyle,
     cells_of,
     chart_lines,
+    course_labels,
     room_of,
     versions_of,
 )
@@ -180,20 +179,12 @@ class ChartsPane(Pane):
             self.listing.fill([(span(f"✖ {error}", "error"),)])
             return
         top = self._trouble(width)
-        versions = versions_of(self._picture, self._names())
+        names = course_labels(self.view, self._picture) if self.view else {}
+        versions = versions_of(self._picture, names)
         size = width, height - len(top)
         lines = chart_lines(self._picture, self.chart_style, versions, size, self.now)
         self.listing.fill([*top, *lines])
         self.update_title()
-
-    def _names(self) -> dict[str, str]:
-        """The versions of the mesh in the order of the table, and what people call them."""
-        rows = self.view.versions if self.view else ()
-        names = {course_name(rows, row): row.label for row in rows if row.version}
-        return names | ({UNKNOWN: "no pod"} if self._seen_without_pod() else {})
-
-    def _seen_without_pod(self) -> bool:
-        return self._picture is not None and UNKNOWN in self._picture.courses
 
     def _trouble(self, width: int) -> list[Line]:
         if self._error is not None:
