@@ -27,7 +27,7 @@ from meshtui.operations.proxies.proxy_reads import (
     SeenCluster,
     SeenEndpoint,
 )
-from meshtui.operations.proxies.views import LiveProxies
+from meshtui.operations.proxies.views import LiveProxies, chosen_pod
 
 
 async def show(arguments: argparse.Namespace) -> int:
@@ -46,7 +46,10 @@ async def show(arguments: argparse.Namespace) -> int:
             return await _diff(proxies, proxies.matrix(service.key), opening.form(arguments))
         proxies = LiveProxies(opened.cluster, mesh)
         everywhere = getattr(arguments, "all_namespaces", False)
-        pod = proxies.find(arguments.pod, "" if everywhere else opened.cluster.namespace)
+        near = "" if everywhere else opened.cluster.namespace
+        pod, which = chosen_pod(mesh, arguments.pod, near)
+        if which:
+            output.note(f"meshtui: {which}")
         if arguments.what == "dump":
             return await _dump(proxies, pod, arguments.file, opening.form(arguments))
         reading = narrowed(await proxies.read(arguments.what, pod, None), narrowing)

@@ -11,7 +11,7 @@ from meshtui.errors import NotFound, Usage
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.operations.proxies.narrowing import KINDS, Narrowing, narrowed, refuse_unfit
 from meshtui.operations.proxies.proxy_reads import VIEWS, ProxyReads
-from meshtui.operations.proxies.views import find_pod
+from meshtui.operations.proxies.views import chosen_pod, find_pod
 from tests.ui.fake import FakeCockpit
 
 ALL = Narrowing()
@@ -137,16 +137,30 @@ def test_the_beginning_of_several_names_them(mesh: Mesh) -> None:
     )
 
 
-def test_a_service_leads_to_its_only_workload_and_names_several(mesh: Mesh) -> None:
+def test_a_service_leads_to_any_of_its_workloads_and_names_the_others(mesh: Mesh) -> None:
     old = next(one for one in mesh.services if one.key.name == "reviews")
     shop = replace(old, key=ServiceKey(old.key.namespace, "shop"))
     pods = tuple(pod for pod in mesh.pods if pod.app == "reviews")
     several = replace(mesh, services=(shop,), pods=pods)
-    with pytest.raises(Usage, match="service shop has 3 workloads: name one: reviews-v1, rev"):
-        find_pod(several, "shop", "bookinfo")
+    chosen, which = chosen_pod(several, "shop", "bookinfo")
+    assert chosen.serving and chosen.version == "v1"
+    assert which == (
+        f"service shop has 3 workloads: this is the proxy of {chosen.name}; "
+        "name reviews-v2, reviews-v3 for another"
+    )
+    away = tuple(replace(pod, ready=False) if pod.version == "v1" else pod for pod in pods)
+    assert find_pod(replace(several, pods=away), "shop", "bookinfo").version == "v2"
+    assert chosen_pod(several, "reviews-v3", "bookinfo")[1] == ""
     one = replace(several, pods=tuple(pod for pod in pods if pod.version == "v2"))
     assert find_pod(one, "shop", "bookinfo").version == "v2"
     assert find_pod(one, "shop.bookinfo", "").version == "v2"
+    assert chosen_pod(one, "shop", "bookinfo")[1] == ""
+
+
+def test_a_service_comes_before_a_beginning_that_its_versions_share(mesh: Mesh) -> None:
+    assert find_pod(mesh, "reviews", "bookinfo").app == "reviews"
+    with pytest.raises(Usage, match="review is the beginning of 3 workloads"):
+        find_pod(mesh, "review", "bookinfo")
 
 
 def test_a_whole_name_and_a_workload_come_before_a_beginning(mesh: Mesh) -> None:

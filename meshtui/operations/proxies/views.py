@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -126,11 +126,15 @@ MOST_NAMED = 5
 
 def find_pod(mesh: Mesh, name: str, namespace: str) -> Pod:
     """A pod with a proxy by its name, by `NAME.NAMESPACE` or `NAMESPACE/NAME`; or the first ready
-    pod of a workload; or of the only workload whose pods' names begin so, or which stands behind
-    a service of that name.
+    pod of a workload, or of a service; or of the only workload whose pods' names begin so.
 
-    Raises NotFound, and Usage where there are several such workloads.
+    Raises NotFound, and Usage where a beginning is that of several workloads.
     """
+    return chosen_pod(mesh, name, namespace)[0]
+
+
+def chosen_pod(mesh: Mesh, name: str, namespace: str) -> tuple[Pod, str]:
+    """The same, and which one it is of those that a service's name may mean, in a line."""
     kind, slash, rest = name.partition("/")
     if slash and kind in TYPES:
         name = rest
@@ -142,38 +146,45 @@ def find_pod(mesh: Mesh, name: str, namespace: str) -> Pod:
         places.append((last, before))
     proxies = [pod for pod in mesh.pods if pod.sidecar]
     for place in places:
-        found = _named(proxies, *place)
-        if found is not None:
-            return found
+        if found := _exactly(proxies, *place):
+            return _ready(found), ""
     for place in places:
-        behind = _behind(mesh, *place)
-        if behind:
-            return _only(behind, f"service {name} has")
+        if behind := _behind(mesh, *place):
+            return _any_of(name, behind)
+    for place in places:
+        if begins := _beginning(proxies, *place):
+            return _only(begins, f"{name} is the beginning of"), ""
+    raise _no_pod(mesh, proxies, name, places[-1][1], namespace)
+
+
+def _no_pod(mesh: Mesh, proxies: Sequence[Pod], name: str, called: str, namespace: str) -> NotFound:
     elsewhere = [pod for pod in proxies if name in (pod.name, pod.workload)]
     if elsewhere:
         hint = f"did you mean {elsewhere[0].namespace}/{name}?"
     else:
-        near = near_names(places[-1][1], _called(mesh, proxies, namespace))
+        near = near_names(called, _called(mesh, proxies, namespace))
         hint = nearest_words(name, near) if near else "`meshtui pods -A` lists them"
     where = f"namespace {namespace}" if namespace else "any namespace"
-    raise NotFound(f"no pod or workload {name} with a proxy in {where}", hint)
+    return NotFound(f"no pod or workload {name} with a proxy in {where}", hint)
 
 
-def _called(mesh: Mesh, proxies: list[Pod], namespace: str) -> list[str]:
+def _called(mesh: Mesh, proxies: Sequence[Pod], namespace: str) -> list[str]:
     """The workloads with proxies and the services of a namespace, or of all."""
     services = [one.key for one in mesh.services if namespace in ("", one.key.namespace)]
     own = [pod.workload for pod in proxies if namespace in ("", pod.namespace) and pod.workload]
     return [*own, *(key.name for key in services)]
 
 
-def _named(proxies: list[Pod], namespace: str, name: str) -> Pod | None:
+def _exactly(proxies: Sequence[Pod], namespace: str, name: str) -> list[Pod]:
+    """The pod of that name, else the pods of the workload."""
     near = [pod for pod in proxies if namespace in ("", pod.namespace)]
     exact = [pod for pod in near if pod.name == name]
-    begins = [pod for pod in near if name and pod.name.startswith(name)]
-    for found in (exact, [pod for pod in near if pod.workload == name]):
-        if found:
-            return _ready(found)
-    return _only(begins, f"{name} is the beginning of") if begins else None
+    return exact or [pod for pod in near if name and pod.workload == name]
+
+
+def _beginning(proxies: Sequence[Pod], namespace: str, name: str) -> list[Pod]:
+    near = (pod for pod in proxies if namespace in ("", pod.namespace))
+    return [pod for pod in near if name and pod.name.startswith(name)]
 
 
 def _behind(mesh: Mesh, namespace: str, name: str) -> list[Pod]:
@@ -183,7 +194,20 @@ def _behind(mesh: Mesh, namespace: str, name: str) -> list[Pod]:
     return [pod for one in near for pod in pods_of(mesh, one) if pod.sidecar]
 
 
-def _ready(pods: list[Pod]) -> Pod:
+def _any_of(name: str, behind: Sequence[Pod]) -> tuple[Pod, str]:
+    """A pod of a service: what its versions send elsewhere, their proxies mostly do alike."""
+    pod = _ready(sorted(behind, key=lambda one: (one.namespace, one.name)))
+    own = pod.namespace, pod.workload
+    others = sorted({one.workload for one in behind if (one.namespace, one.workload) != own})
+    if not others:
+        return pod, ""
+    more = f" or {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+    named = f"{', '.join(others[:MOST_NAMED])}{more}"
+    words = f"service {name} has {len(others) + 1} workloads: this is the proxy of {pod.name}"
+    return pod, f"{words}; name {named} for another"
+
+
+def _ready(pods: Sequence[Pod]) -> Pod:
     return next((pod for pod in pods if pod.serving), pods[0])
 
 
