@@ -1,8 +1,8 @@
 """Names of a cluster that were read lately, for the completion of words: what is there at once.
 
-A file for each kubeconfig and context, in the folder for caches. Who reads it waits for nothing: a
-process of its own reads the cluster anew, and leaves a mark where it fails, so that a cluster that
-does not answer is not asked at each key.
+A file for each kubeconfig and context, in the folder for caches. Who reads it waits for nothing,
+but a moment for the very first names: a process of its own reads the cluster anew, and leaves a
+mark where it fails, so that a cluster that does not answer is not asked at each key.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from meshtui.cache_file import read_json, write_json
 from meshtui.mesh import read
@@ -33,7 +33,17 @@ READING_S = 15.0
 OLD_S = 7 * 86_400.0
 _LARGEST = 16 * 1024 * 1024
 
-Start = Callable[[list[str]], None]
+FIRST_S = 1.5
+"""How long the first Tab of a context waits for its names: nothing is known without them."""
+
+
+class Reading(Protocol):
+    """The process that reads the names."""
+
+    def wait(self, timeout: float) -> object: ...
+
+
+Start = Callable[[list[str]], Reading | None]
 
 
 def names_file(kubeconfig: str | None, context: str | None) -> Path:
@@ -105,9 +115,10 @@ def _mark(path: Path) -> Path:
 
 
 def refresh(path: Path, words: list[str], start: Start | None = None) -> None:
-    """Has the names read anew by a process that nobody waits for, unless that is not due.
+    """Has the names read anew by a process of its own, unless that is not due.
 
-    Raises nothing: completion goes on with what is there.
+    It is waited for where no name is known at all, for a moment, and once. Raises nothing:
+    completion goes on with what is there.
     """
     now = time.time()
     if not is_due(path, now):
@@ -116,14 +127,23 @@ def refresh(path: Path, words: list[str], start: Start | None = None) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _mark(path).touch(mode=0o600)
         os.utime(_mark(path))
-        (start or _start)(words)
+        reading = (start or _start)(words)
+        if reading is not None and not path.exists():
+            _wait_for(reading)
 
 
-def _start(words: list[str]) -> None:
+def _wait_for(reading: Reading) -> None:
+    import subprocess
+
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        reading.wait(FIRST_S)
+
+
+def _start(words: list[str]) -> Reading:
     import subprocess
 
     null = subprocess.DEVNULL
-    subprocess.Popen(  # noqa: S603
+    return subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "meshtui", *words],
         stdin=null, stdout=null, stderr=null, start_new_session=True,
     )  # fmt: skip

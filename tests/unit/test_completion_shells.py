@@ -95,6 +95,56 @@ def test_the_cluster_is_read_by_another_process_and_not_at_each_key(
     assert names.is_due(path, now + names.AGAIN_S)
 
 
+class Read:
+    """A process that reads names; `in_time`: before the first Tab has waited for long enough."""
+
+    def __init__(self, *, in_time: bool) -> None:
+        self.in_time = in_time
+        self.waited: list[float] = []
+
+    def start(self, _: list[str]) -> Read:
+        return self
+
+    def wait(self, timeout: float) -> None:
+        self.waited.append(timeout)
+        if not self.in_time:
+            raise subprocess.TimeoutExpired("meshtui", timeout)
+        names.write_names(names.names_file(None, None), names.names_json(mesh(), "default"))
+
+
+def test_the_first_tab_of_all_has_the_names_that_come_in_a_moment(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    reading = Read(in_time=True)
+    monkeypatch.setattr(names, "_start", reading.start)
+    assert main(["__complete", "zsh", "services", "rev"]) == 0
+    assert capsys.readouterr() == ("words\nreviews:v1 v2 v3\n", "")
+    assert reading.waited == [names.FIRST_S]
+
+
+def test_a_cluster_that_does_not_answer_is_waited_for_once(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    reading = Read(in_time=False)
+    monkeypatch.setattr(names, "_start", reading.start)
+    for _ in range(3):
+        assert main(["__complete", "zsh", "services", "rev"]) == 0
+        assert capsys.readouterr() == ("words\n", "")
+    assert len(reading.waited) == 1
+
+
+def test_names_that_are_old_are_offered_at_once(
+    cached: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    path = names.names_file(None, None)
+    os.utime(path, (path.stat().st_mtime - 2 * names.FRESH_S,) * 2)
+    reading = Read(in_time=True)
+    monkeypatch.setattr(names, "_start", reading.start)
+    main(["__complete", "zsh", "services", "rev"])
+    assert capsys.readouterr().out == "words\nreviews:v1 v2 v3\n"
+    assert reading.waited == []
+
+
 def test_fresh_names_are_not_read_again(cached: Path, started: list[list[str]]) -> None:
     main(["__complete", "zsh", "services", ""])
     assert started == []

@@ -1,6 +1,7 @@
 """`meshtui __complete SHELL …`: what the shells' scripts ask; and `__names`, which reads a cluster.
 
-Neither says anything on stderr nor waits for a cluster: what is not known is not offered.
+Neither says anything on stderr, and only the first names of a cluster are waited for, a moment:
+what is not known then is not offered.
 """
 
 from __future__ import annotations
