@@ -20,6 +20,7 @@ from meshtui.mesh.model import Pod, Service, ServiceKey
 from meshtui.operations.logs import merging
 from meshtui.operations.logs import pod_tail as podtail
 from meshtui.operations.logs import tail as tailing
+from meshtui.operations.logs.merging import TimeWindow
 from meshtui.operations.logs.pod_tail import LogPosition, TailFrom
 from meshtui.operations.logs.tail import in_order, tail
 from meshtui.operations.types import LogEntry
@@ -147,6 +148,39 @@ async def test_lines_stand_at_the_time_that_they_show(logs: Logs) -> None:
     await logs.all()
     assert logs.texts == [first, second, third, fourth]
     assert not any(one.late for one in logs.got)
+
+
+async def test_followed_lines_find_their_place_as_long_as_it_is_not_past(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is held goes on when the test says so: no clock decides which line came in time."""
+    windows: list[TimeWindow] = []
+
+    def window(held_s: float) -> TimeWindow:
+        windows.append(TimeWindow(held_s))
+        return windows[-1]
+
+    monkeypatch.setattr(merging, "HELD_S", 3600.0)
+    monkeypatch.setattr(tailing, "TimeWindow", window)
+    before, first, second, third, fourth = (
+        f'[2023-11-14T22:13:{at}Z] "GET / HTTP/1.1" 200'
+        for at in ("17.0", "18.9", "19.0", "19.5", "20.1")
+    )
+    async with logs.following():
+        await until(lambda: bool(windows) and windows[0].held_s == 3600.0)
+        (held,) = windows
+        logs.write("p1", second, third)
+        await until(lambda: len(held) == 2)
+        logs.write("p2", first)
+        await until(lambda: len(held) == 3)
+        assert logs.texts == []
+        held.held_s = 0.0
+        logs.write("p1", fourth)
+        await logs.until(first, second, third, fourth)
+        assert not any(entry.late for entry in logs.got)
+        logs.write("p2", before)
+        await logs.until(first, second, third, fourth, before)
+        assert [entry.pod for entry in logs.got if entry.late] == ["p2"]
 
 
 async def test_the_last_lines_of_each_pod(logs: Logs) -> None:
