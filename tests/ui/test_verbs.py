@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,10 +62,30 @@ async def test_one_key_leads_from_a_version_to_the_limits_of_the_whole_host() ->
     async with driving() as drive:
         await drive.go_to("reviews", "v2")
         await drive.press("b")
-        await drive.until(lambda: "this version; → the whole host" in drive.text)
-        await drive.press("right", "tab", "5", "0", "enter")
+        await drive.until(lambda: "this one alone; → " in drive.text)
+        await drive.press("right")
+        await drive.until(lambda: "all versions; → v1" in drive.text)
+        await drive.press("tab", "5", "0", "enter")
         await drive.armed()
         assert drive.cockpit.asked[-1][0] == SetBreaker("", {"max_connections": 50})
+
+
+async def test_the_breaker_form_says_whose_limits_change() -> None:
+    cockpit = FakeCockpit()
+    spec = cockpit.raw["destinationrules"][0]["spec"]
+    spec["subsets"][2]["trafficPolicy"] = {"outlierDetection": {"interval": "5s"}}
+    async with driving(cockpit, SMALL) as drive:
+        await drive.go_to("reviews", "v1")
+        await drive.press("b")
+        for told in (
+            "‹ v1 ›  this one alone; → the whole host",
+            "‹ the whole host ›  all but v3; → v2",
+            "‹ v2 ›  this one alone; → v3",
+            "‹ v3 ›  this one alone; → v1",
+            "‹ v1 ›  this one alone; → the whole host",
+        ):
+            await drive.until(lambda: told in re.sub(r"(?<=›) +", "  ", drive.text))  # noqa: B023
+            await drive.press("right")
 
 
 async def test_the_breaker_form_limits_a_host_outside_of_the_cluster() -> None:
@@ -82,7 +103,7 @@ async def test_the_breaker_form_limits_a_host_outside_of_the_cluster() -> None:
     async with driving(cockpit) as drive:
         await drive.go_to("reviews", outside)
         await drive.press("b")
-        await drive.until(lambda: "this version; → the whole host" in drive.text)
+        await drive.until(lambda: "this one alone; → " in drive.text)
         await drive.press("tab", "5", "0", "enter")
         await drive.until(lambda: bool(drive.cockpit.asked))
         assert drive.cockpit.asked[-1][0] == SetBreaker(outside, {"max_connections": 50})

@@ -58,10 +58,12 @@ class FormDialog(Dialog[T], Generic[T]):
         read: Callable[[Mapping[str, str]], T],
         note: str = "",
         refill: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda _: {},
+        hints: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda _: {},
     ) -> None:
         """`note` is a line below the title: why the fields are filled as they are.
 
-        `refill` has the values that fields begin with, told what is chosen in the others.
+        `refill` has the values that fields begin with, told what is chosen in the others, and
+        `hints` those hints that this changes.
         """
         super().__init__()
         self._note = note
@@ -69,6 +71,7 @@ class FormDialog(Dialog[T], Generic[T]):
         self._fields = fields
         self._read = read
         self._refill = refill
+        self._hints = hints
         self._filled = {field.id: clean(field.value) for field in fields}
         self._error: MeshtuiError | None = None
         self.opening = True
@@ -77,6 +80,10 @@ class FormDialog(Dialog[T], Generic[T]):
         self._title = LinesBlock(id="form-title")
         self._foot = KeyBlock(id="form-foot")
         self._entries = {field.id: _entry(field) for field in fields}
+        self._told = {
+            field.id: Label(clean(field.hint), classes="field-hint", markup=False)
+            for field in fields
+        }
 
     def compose(self) -> ComposeResult:
         with Vertical(id="form"):
@@ -85,7 +92,7 @@ class FormDialog(Dialog[T], Generic[T]):
                 with Horizontal(classes="field"):
                     yield Label(field.label, classes="field-label", markup=False)
                     yield self._entries[field.id]
-                    yield Label(clean(field.hint), classes="field-hint", markup=False)
+                    yield self._told[field.id]
             yield self._foot
 
     def on_mount(self) -> None:
@@ -101,6 +108,8 @@ class FormDialog(Dialog[T], Generic[T]):
 
     def on_choice_turned(self) -> None:
         """Fields in which nothing was typed begin anew; what was typed stays."""
+        for name, hint in self._hints(self.values()).items():
+            self._told[name].update(clean(hint))
         for name, value in self._refill(self.values()).items():
             if self._entries[name].value == self._filled[name]:
                 self._entries[name].value = self._filled[name] = clean(value)

@@ -185,23 +185,36 @@ def breaker_form(
         Field(name, _limit_label(name), now[first][name], _limit_hint(name, now[WHOLE_HOST]))
         for name in BREAKER_FIELDS
     )
+
+    def hint(place: str) -> str:
+        own = [one for one in subsets if any(now[one].values())]
+        return _place_hint(place, places, own)
+
     return FormDialog(
         f"Circuit breaker of {view.key}",
         (
-            Field("subset", "limits of", first, _place_hint(first, places), choices=places),
+            Field("subset", "limits of", first, hint(first), choices=places),
             *limits,
             Field("do", "do", SET, "← → choose", choices=(SET, TAKE_OFF)),
         ),
         lambda values: read_breaker(values, now[values["subset"]]),
         refill=lambda values: now[values["subset"]],
+        hints=lambda values: {"subset": hint(values["subset"])},
     )
 
 
-def _place_hint(first: str, places: Sequence[str]) -> str:
-    """What else can be limited, said on the field that the form begins with."""
+def _place_hint(place: str, places: Sequence[str], own: Sequence[str]) -> str:
+    """Whose limits change by the choice as it stands, and what → would choose; those with limits of
+    their `own` keep them.
+    """
     if len(places) == 1:
-        return "it has no subsets"
-    return "→ one version alone" if first == WHOLE_HOST else f"this version; → {WHOLE_HOST}"
+        return "all its versions: it has no subsets"
+    after = places[(places.index(place) + 1) % len(places)]
+    if place != WHOLE_HOST:
+        whose = "this one alone"
+    else:
+        whose = f"all but {', '.join(own)}" if own else "all versions"
+    return f"{whose}; → {after}"
 
 
 def _breaker_place(limited: Sequence[str], subsets: list[str], at: VersionView | None) -> str:
