@@ -11,7 +11,7 @@ from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.ui.actions.registry import footer
-from meshtui.ui.actions.situation import TABLE, Situation
+from meshtui.ui.actions.situation import LOGS, TABLE, Situation
 from meshtui.ui.panes.dock import PANES
 from meshtui.ui.table.outline import NOWHERE
 from meshtui.ui.widgets.headline import counts_line
@@ -63,6 +63,16 @@ def test_the_footer_of_every_pane_has_the_way_back_and_the_one_out_of_an_outage(
         assert len(wanted) == len(ALWAYS) and all(words in text for words in wanted), text
         own = [f"{a.shown} {a.label}" for a in offered if a.where == {focus}]
         assert all(words in text for words in own[:2]), (own, text)
+        assert focus == LOGS or "l logs" in text, text
+
+
+@pytest.mark.parametrize(("version", "step"), [("", "s signals"), ("v3", "Enter why")])
+def test_the_table_names_the_next_step_to_the_cause_however_narrow(version: str, step: str) -> None:
+    now = Situation(TABLE, connected=True, service="reviews", version=version)
+    for width in (80, 90, 120):
+        text = "".join(piece.text for piece in keys_line(footer(now), now, width))
+        for words in (step, "R roll back", "? help", "q quit", "/ filter", ": command"):
+            assert words in text, (words, text)
 
 
 def nowhere(view: ServiceView) -> ServiceView:

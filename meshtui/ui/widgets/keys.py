@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.cells import cell_len
 from textual import events
@@ -10,12 +10,13 @@ from textual.message import Message
 
 from meshtui.ui.actions.action import ANYWHERE, CHANGE, FIND, LOOK, Action
 from meshtui.ui.actions.registry import footer
-from meshtui.ui.actions.situation import TABLE, Situation
+from meshtui.ui.actions.situation import LOGS, TABLE, Situation
 from meshtui.ui.widgets.lines import LinesBlock
 from meshtui.ui.widgets.paint import Line, Span, fit_line, width_of
 from meshtui.ui.widgets.prompt_keys import Typing, prompt_line
 
 DIVIDER = Span("│ ", "faint")
+NO_DIVIDER = Span("")
 GAP = Span("  ")
 """Behind each entry. The last one needs none, and the first section no divider."""
 
@@ -23,6 +24,12 @@ GAP = Span("  ")
 ALWAYS = ("help", "back", "rollback")
 """Have room before all others, whatever has the focus: how to find a key, the way back, and the one
 that ends an outage."""
+
+OF_THE_TABLE = ("quit", "filter", "command")
+"""What a newcomer to the table must find."""
+
+OWN = 2
+"""Of the keys of a pane alone so many have room next."""
 
 SPARED = ("quit", "focus")
 NARROW = 100
@@ -80,24 +87,61 @@ class KeysLine(LinesBlock):
 def keys_line(actions: Iterable[Action], now: Situation, width: int) -> Line:
     """As many whole entries as there is room for; in groups.
 
-    What may not be done is in brackets, dimmed. In a pane with little room how to leave the program
-    and the way to the next pane go first: the way back is there, and the table's keys say these.
+    What may not be done is in brackets, dimmed. The next step of the search for a cause has room
+    before what else there is, if need be without signs between the groups. In a narrow pane how to
+    leave the program and the way to the next pane go first: the way back is there, and the table's
+    keys say these.
     """
+    wanted = list(actions)
     if width < NARROW and now.focus != TABLE:
-        actions = sorted(actions, key=lambda action: action.id in SPARED)
-    wanted = list(enumerate(actions))
-    room = width - 2 + width_of([GAP, DIVIDER])
+        wanted.sort(key=lambda action: action.id in SPARED)
+    order = dict(enumerate(wanted))
+    first = _first(order, now)
+    found: dict[int, dict[int, Line]] = {}
+    for divider in (DIVIDER, NO_DIVIDER):
+        found = _fitting(order, first, now, width, divider)
+        shown = {place for entries in found.values() for place in entries}
+        if shown >= set(first):
+            return _line(found, width, divider)
+    return _line(found, width, NO_DIVIDER)
+
+
+def _first(order: Mapping[int, Action], now: Situation) -> list[int]:
+    """The places of those that have room before all others."""
+    first = [place for place, action in order.items() if action.id in ALWAYS]
+    own = [place for place, action in order.items() if action.where == frozenset({now.focus})]
+    more = {_next_step(now), *(OF_THE_TABLE if now.focus == TABLE and not now.draft else ())}
+    return [*first, *own[:OWN], *(place for place, action in order.items() if action.id in more)]
+
+
+def _next_step(now: Situation) -> str:
+    """The action that leads on from here to the cause; empty where the keys of its own do."""
+    if now.focus == TABLE:
+        return "" if now.version or not now.service else "signals"
+    return "" if now.focus == LOGS else "logs"
+
+
+def _fitting(
+    order: Mapping[int, Action], first: Sequence[int], now: Situation, width: int, divider: Span
+) -> dict[int, dict[int, Line]]:
+    """The entries by section and place."""
+    room = width - 2 + width_of([GAP, divider])
     sections: dict[int, dict[int, Line]] = {}
-    for place, action in sorted(wanted, key=lambda one: one[1].id not in ALWAYS):
+    for place in dict.fromkeys((*first, *order)):
+        action = order[place]
         entry = _entry(action, bool(action.forbidden(now)))
         section = _section(action)
-        needed = width_of(entry) + (0 if section in sections else width_of([DIVIDER]))
+        needed = width_of(entry) + (0 if section in sections else width_of([divider]))
         if needed <= room:
             sections.setdefault(section, {})[place] = entry
             room -= needed
+    return sections
+
+
+def _line(sections: Mapping[int, Mapping[int, Line]], width: int, divider: Span) -> Line:
     pieces: list[Span] = [Span(" ")]
     for number in sorted(sections):
-        pieces += [DIVIDER] if len(pieces) > 1 else []
+        pieces += [divider] if len(pieces) > 1 and divider.text else []
         pieces += [piece for _, entry in sorted(sections[number].items()) for piece in entry]
     return fit_line(tuple(pieces[:-1] if pieces[-1] is GAP else pieces), width)
 
