@@ -361,6 +361,7 @@ def test_a_sign_in_ascii_has_as_many_cells_and_states_differ() -> None:
     signs = {*STATES.values(), *(sign for sign, _ in LOOKS.values())}
     assert len({to_ascii(sign) for sign in signs}) == len(signs)
     assert to_ascii("日本 ü ñ") == "???? u ?"
+    assert to_ascii("5.0 % ± 1.8") == "5.0 %+/-1.8"
 
 
 @SIZES

@@ -8,7 +8,7 @@ from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample, Signals, VersionKey
 from meshtui.mesh.view import ServiceView, service_views
 from meshtui.operations.types import Snapshot
-from meshtui.ui.main.measured_shares import ShareReports
+from meshtui.ui.main.measured_shares import ShareReports, sentence
 from tests.unit.objects import reviews, route
 from tests.unit.test_mesh import REVIEWS, only
 
@@ -98,3 +98,10 @@ def test_another_shift_makes_what_was_told_new() -> None:
     reports.receive(Snapshot(101))
     reports.receive(snapshot(170, Share("v3", 50, 5.0, 1.8, 560)))
     assert told == ["done", "warning"]
+
+
+def test_what_is_not_as_asked_is_said_within_eighty_columns_by_the_lightest() -> None:
+    odd = (Share("v1", 95, 80.0, 3.3, 1_560), Share("v3", 5, 20.0, 3.3, 1_560))
+    text, level = sentence(REVIEWS, odd)
+    said = f"NOT AS ASKED · {REVIEWS.name}: v3 5 % asked, 20.0 % ± 3.3 of 1,560 measured, not by"
+    assert level == "warning" and len(said) < 77 and text.startswith(f"{said} chance; v1 95 %, ")

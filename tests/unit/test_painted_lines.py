@@ -110,10 +110,19 @@ def test_ejections_are_counted_in_words(count: int | None, words: str) -> None:
 
 @pytest.mark.parametrize("width", range(20, 60))
 def test_what_belongs_together_stays_on_one_line(width: int) -> None:
-    said = "uri = /a or uri ^ /b → v1 50% · v2 50% · mirror v2 25%, restarted 4×, 215 of 100"
+    said = "uri = /a or uri ^ /b → v1 50% · v2 50% · mirror v2 25%, restarted 4×, 215 of 100,"
+    said += " 30 to 57 %"
     shown = [text_of(line) for line in wrapped(said, width)]
     assert " ".join(shown) == said
-    for whole in ("uri = /a", "uri ^ /b", "v1 50%", "mirror v2 25%", "restarted 4×", "of 100"):
+    for whole in (
+        "uri = /a",
+        "uri ^ /b",
+        "v1 50%",
+        "mirror v2 25%",
+        "restarted 4×",
+        "of 100",
+        "to 57 %",
+    ):
         assert any(whole in line for line in shown)
     assert not any(line.endswith("·") for line in shown)
 

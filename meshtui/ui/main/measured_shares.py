@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 
 from meshtui.mesh.model import ServiceKey
@@ -42,19 +42,20 @@ def sentence(key: ServiceKey, shares: tuple[Share, ...]) -> tuple[str, str]:
     """The words and how loud they are: a share that chance does not explain is a warning."""
     odd = tuple(share for share in shares if not share.plausible)
     if odd:
-        return f"NOT AS ASKED, and not by chance · {key.name}: {_listed(odd)}", "warning"
+        lightest = sorted(odd, key=lambda share: share.asked)
+        return f"NOT AS ASKED · {key.name}: {_listed(lightest, ', not by chance')}", "warning"
     if in_doubt(shares):
         off = min((share for share in shares if not share.settled), key=lambda share: share.asked)
         return f"{key.name}: {off}; by chance? counting on", "doubt"
     return f"{key.name}: {_listed(reporting(shares))}", "done"
 
 
-def _listed(shares: tuple[Share, ...]) -> str:
-    """What was counted is the same for all: it is said with the first."""
+def _listed(shares: Sequence[Share], judged: str = "") -> str:
+    """What was counted, and how it is judged, is the same for all: it is said with the first."""
     first, *others = shares[:MOST]
     left = len(shares) - MOST
     more = (f"{left} more",) if left > 0 else ()
-    return "; ".join((str(first), *(share.beside for share in others), *more))
+    return "; ".join((f"{first}{judged}", *(share.beside for share in others), *more))
 
 
 def reporting(shares: tuple[Share, ...]) -> tuple[Share, ...]:

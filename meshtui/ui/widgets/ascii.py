@@ -26,7 +26,7 @@ SIGNS = {
     "…": "~", "–": "-", "—": "-", "·": "-", "×": "x", "±": "~", "≈": "~", "≠": "!", "≤": "<",
     "≥": ">", "∅": "0", "Σ": "S", "µ": "u", "α": "a", "é": "e", "ü": "u",
 }  # fmt: skip
-"""One character for one, so that nothing moves."""
+"""One character for one, so that nothing moves: 5 % ± 2 is 5 %+/-2."""
 
 _LEVELS = (0x09, 0x12, 0x24, 0xC0)
 """The dots of a braille cell in each of its four levels, from above."""
@@ -48,7 +48,7 @@ _TABLE = str.maketrans(SIGNS | DOTS)
 @lru_cache(maxsize=4096)
 def to_ascii(text: str) -> str:
     """`text` in as many cells; what has no sign of its own is a question mark, or two if wide."""
-    known = text.translate(_TABLE)
+    known = text.replace(" ± ", "+/-").translate(_TABLE)
     if known.isascii():
         return known
     return "".join(char if char.isascii() else "?" * cell_len(char) for char in known)
