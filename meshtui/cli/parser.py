@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from meshtui import __version__
 from meshtui.cli import output
-from meshtui.cli.argument_types import prometheus
+from meshtui.cli.argument_types import prometheus, service
 from meshtui.errors import Exit, Usage
 from meshtui.verbs import VERBS, Parameter, Verb
 from meshtui.verbs.change_verbs import HOW
@@ -176,7 +176,8 @@ def _add_verb(
     )
     if verb.needs:
         words = f"a {verb.needs}, as in reviews or reviews.NAMESPACE"
-        parser.add_argument(verb.needs, metavar=verb.needs.upper(), help=words)
+        read = service if verb.needs == "service" else str
+        parser.add_argument(verb.needs, metavar=verb.needs.upper(), help=words, type=read)
     for parameter in verb.parameters:
         _add_parameter(parser, parameter, off=bool(verb.off))
     if verb.off:
@@ -197,6 +198,7 @@ def _add_parameter(parser: Any, parameter: Parameter, *, off: bool = False) -> N
         options |= {"choices": parameter.choices} if parameter.choices else {}
         options |= {} if parameter.choices else {"metavar": parameter.shown}
     if parameter.positional:
+        options |= {"type": service} if parameter.name == "service" else {}
         nargs = "+" if parameter.many else "?" if parameter.optional else None
         parser.add_argument(parameter.attribute, **options, **({"nargs": nargs} if nargs else {}))
         return

@@ -127,3 +127,16 @@ def test_no_habit_stands_where_the_grammar_has_a_command() -> None:
 def test_the_longest_habit_is_meant_and_other_words_are_nobodys() -> None:
     assert "`meshtui pods`" in typed_habit(["get", "pods"])
     assert typed_habit(["xyzzy"]) == typed_habit([]) == typed_habit(["/"]) == ""
+
+
+SERVICE_FIRST = [verb.name for verb in VERBS if verb.command and verb.needs == "service"]
+
+
+@pytest.mark.parametrize("name", [*SERVICE_FIRST, "services", "pods", "status", "canary status"])
+def test_a_service_may_stand_behind_its_kind(name: str, capsys: Capture) -> None:
+    more = {"shift": ["v1=5"], "promote": ["v1"], "load": ["--rps", "1", "--for", "1s"]}
+    for typed in ("svc/reviews", "service/reviews", "reviews"):
+        words = [*name.split(), typed, *more.get(name, [])]
+        assert build_parser(words).parse_args(words).service == "reviews"
+    line = " ".join([name, "deploy/reviews-v1", *more.get(name, [])])
+    assert "'deploy/reviews-v1' is no service: write NAME" in said(line, capsys)

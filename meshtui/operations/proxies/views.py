@@ -118,7 +118,9 @@ def raw_lines(reading: ProxyReads, most: int = MOST_LINES) -> tuple[str, ...]:
     return tuple(lines)
 
 
-TYPES = frozenset(("pod", "pods", "po", "deploy", "deployment", "deployments"))
+TYPES = frozenset(
+    ("pod", "pods", "po", "deploy", "deployment", "deployments", "svc", "service", "services")
+)
 """What kubectl and istioctl have before the slash."""
 
 MOST_NAMED = 5
