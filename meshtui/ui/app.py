@@ -323,6 +323,18 @@ class MeshtuiApp(App[int]):
         self.main.announce(words)
         self.set_timer(INTERRUPT_S, lambda: self._forget_interrupt(words))
 
+    def action_suspend_process(self) -> None:
+        """^Z, unless nobody could bring it back."""
+        from meshtui.ui.terminal.job import is_job
+
+        if is_job():
+            super().action_suspend_process()
+        elif self.opened is not None:
+            from meshtui.ui.actions.registry import key_of
+
+            words = "there is no shell here to come back from with fg"
+            self.main.announce(f"{words}; {key_of('quit')} leaves", "warning")
+
     def _forget_interrupt(self, words: str) -> None:
         """What was said is not so any more; what was said since stays."""
         self._interrupted = False

@@ -15,6 +15,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.operations.logs.pod_tail import TailFrom
 from meshtui.operations.types import LogEntry, ProgressStep
 from meshtui.ui.app import MeshtuiApp
+from meshtui.ui.terminal import job
 from meshtui.ui.terminal.watchdog import Leaving
 from tests.ui.big import big_objects
 from tests.ui.fake import Clock, FakeCockpit
@@ -173,7 +174,10 @@ def main() -> None:
     parser.add_argument("--broken", action="store_true", help="cannot connect")
     parser.add_argument("--applied", type=Path, help="a file to write once a change is applied")
     parser.add_argument("--wrong", choices=[*filter(None, WRONG)], help="what fails or is stuck")
+    parser.add_argument("--job", action="store_true", help="as if a shell had started it")
     options = parser.parse_args()
+    if options.job:
+        job.is_job = lambda: True
     cockpit = LiveCockpit(options.services, options.applied)
     cockpit.read_only = options.read_only
     if options.broken:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from meshtui.ui.terminal import job
 from tests.forking import serving
 from tests.ui.terminals import (
     EDITOR,
@@ -196,7 +197,25 @@ def test_a_crash_is_one_line_and_a_file(opening: Open, where: str) -> None:
     assert "LookupError: a bug" in text and "a-local-secret" not in text
 
 
-def test_suspended_and_back(opened: Terminal) -> None:
+def test_without_a_shell_nothing_is_suspended(opened: Terminal) -> None:
+    """As in `ssh -t HOST meshtui` and in a window of tmux of its own: nobody could type fg."""
+    opened.until(b"reviews")
+    opened.keys(b"\x1a")
+    opened.until(b"shell")
+    opened.keys(b"q")
+    assert opened.ended() == 0
+    opened.assert_restored()
+
+
+def test_a_job_of_a_shell_has_a_group_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getsid", lambda _: 7)
+    for group, known in ((7, False), (8, True)):
+        monkeypatch.setattr(os, "getpgrp", lambda group=group: group)
+        assert job.is_job() is known
+
+
+def test_suspended_and_back(opening: Open) -> None:
+    opened = opening("--job")
     opened.until(b"reviews")
     opened.keys(b"\x1a")
     assert opened.stopped() == signal.SIGSTOP
@@ -213,7 +232,7 @@ def test_suspended_and_back(opened: Terminal) -> None:
 
 @pytest.mark.parametrize("controlling", [True, False], ids=["with a signal", "continued"])
 def test_a_terminal_that_dies_while_it_is_suspended(opening: Open, controlling: bool) -> None:
-    terminal = opening(controlling=controlling)
+    terminal = opening("--job", controlling=controlling)
     terminal.until(b"reviews")
     terminal.keys(b"\x1a")
     terminal.stopped()

@@ -17,6 +17,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.messages import InBandWindowResize
 
+from meshtui.ui.terminal.job import stop
 from meshtui.ui.terminal.outlet import Outlet
 from meshtui.ui.terminal.watchdog import Leaving, restore_now
 
@@ -109,6 +110,13 @@ class TerminalDriver(LinuxDriver):
         """The program has ended: signals mean again what they meant before."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def _sigtstp_application(self, *_: Any) -> None:
+        """As Textual's, but for the whole job, and only once the terminal is as it was found."""
+        if self._auto_restart:
+            self.suspend_application_mode()
+            self._must_signal_resume = True
+        stop()
 
     def _sigcont_application(self, *_: Any) -> None:
         """After SIGSTOP nothing was left in order: the shell had the terminal meanwhile."""
