@@ -388,7 +388,7 @@ async def test_the_services_of_k9s_are_the_table_and_its_filter() -> None:
     [
         ("colon", "sh", "Tab shift"),
         ("colon", "mirror ", "Tab v1 v2 v3"),
-        ("slash", "rev(", "/rev( is no expression"),
+        ("slash", "rev(", "│ is no expression: missing )"),
         ("slash", "rev", "-l app=x"),
     ],
 )

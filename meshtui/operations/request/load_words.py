@@ -181,7 +181,9 @@ def _since(ejections: int | None) -> str:
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{n:,} {what}" for what, n in counts.items())
+    return ", ".join(
+        f"{n:,} {what.removesuffix('s') if n == 1 else what}" for what, n in counts.items()
+    )
 
 
 def place_words(row: BreakerRow, ready: ReadyLoad) -> str:

@@ -38,8 +38,8 @@ def _answer(asked: Asked) -> str:
     answer = asked.sent.answer
     if not answer.code:
         return f"none: {answer.trouble}"
-    seconds = f"in {answer.seconds * 1000:.0f} ms" if answer.seconds is not None else ""
-    size = f"{answer.size} bytes" if answer.size is not None else ""
+    seconds = f"in {answer.seconds * 1000:,.0f} ms" if answer.seconds is not None else ""
+    size = f"{answer.size:,} bytes" if answer.size is not None else ""
     return "  ".join(filter(None, (str(answer.code), seconds, size)))
 
 
@@ -102,7 +102,7 @@ def _foretold(asked: Asked) -> str:
 
 def _line(record: AccessRecord) -> str:
     """The parts of a log line that tell what became of the request."""
-    took = f"{record.duration_ms} ms" if record.duration_ms is not None else ""
+    took = f"{record.duration_ms:,} ms" if record.duration_ms is not None else ""
     parts = (
         str(record.code),
         ",".join(record.flags),

@@ -72,7 +72,8 @@ def _expression(text: str) -> Holds | None:
     try:
         return Search(f"(?i){text}")
     except Undecidable as error:
-        raise Usage(f"/{text} is no expression: {error}") from error
+        why = str(error).removeprefix("RE2 refuses it: ").removesuffix(f": (?i){text}")
+        raise Usage(f"/{text} is no expression: {why}") from error
 
 
 def _fuzzy(letters: str) -> Holds:

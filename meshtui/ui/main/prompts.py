@@ -80,7 +80,7 @@ class Prompts:
             try:
                 self._search(text)
             except Usage as error:
-                self._trouble = error.what
+                self._trouble = error.what.removeprefix(f"/{text.strip().lstrip('!').strip()} ")
         self._host.update_keys()
 
     def done(self, kind: str, text: str) -> None:
