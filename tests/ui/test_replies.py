@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from meshtui.mesh.judging import FAILING, ONLY_ERRORS
+from meshtui.mesh.judging import DEGRADED, FAILING, OK, ONLY_ERRORS
 from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
@@ -90,3 +90,22 @@ def test_requests_that_reach_no_pod_are_not_counted_as_a_version() -> None:
     broken = replace(nowhere(details), versions=(VersionView(UNKNOWN, state=ONLY_ERRORS),))
     text = "".join(piece.text for piece in counts_line([broken]))
     assert text == f"✖ only errors: details {NOWHERE}"
+
+
+def test_what_a_rule_sends_to_another_service_is_named_once() -> None:
+    known = {view.key.name: view for view in views()}
+    reviews, details = known["reviews"], known["details"]
+    v3 = next(row for row in reviews.versions if row.state == FAILING)
+    own = replace(v3, owner=None)
+    owner = replace(details, versions=(own,), state=FAILING)
+    sent = replace(v3, owner=owner.key)
+    router = replace(reviews, versions=(sent,), state=DEGRADED)
+
+    def words(*shown: ServiceView) -> str:
+        return "".join(piece.text for piece in counts_line(shown))
+
+    assert words(router, owner).startswith("✖ 1 version failing: details v3")
+    assert "1 degraded" in words(router, owner)
+    assert words(router).startswith("✖ 1 version failing: reviews v3")
+    well = replace(owner, versions=(replace(own, state=OK),), state=OK)
+    assert words(router, well).startswith("✖ 1 version failing: reviews v3")

@@ -20,6 +20,7 @@ from meshtui.ui.main.detailtext import side_column
 from meshtui.ui.panes.base import shortened
 from meshtui.ui.panes.charts.marks import legend, marked
 from meshtui.ui.panes.exposuretext import LABEL, _field
+from meshtui.ui.table.marks import BRIEF_REASONS, brief_pods
 from meshtui.ui.widgets.keys import keys_line
 from meshtui.ui.widgets.paint import Line, Span, chopped, fit, fit_line, jointed, width_of, wrapped
 from tests.ui import bookinfo
@@ -202,3 +203,34 @@ def test_keys_that_have_nothing_to_act_on_are_not_offered() -> None:
     assert "load_stop" in names
     left = [one.id for one in footer(replace(here, idle=frozenset({"load_stop"})))]
     assert left == [name for name in names if name != "load_stop"]
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (
+            "CrashLoopBackOff: reviews (Error, exit 1), restarted 4×",
+            {
+                55: "CrashLoopBackOff: reviews (Error, exit 1), restarted 4×",
+                54: "CrashLoopBackOff: reviews, restarted 4×",
+                38: "CrashLoopBackOff",
+                12: "crash loop",
+                8: "crashes",
+            },
+        ),
+        (
+            "1 of 3 pods: ImagePullBackOff: app (no such tag)",
+            {16: "ImagePullBackOff", 8: "no image"},
+        ),
+        ("rollout 1/3 updated", {19: "rollout 1/3 updated", 8: "rollout 1/3 updated"}),
+        ("Unschedulable", {8: "no node"}),
+    ],
+)
+def test_what_is_wrong_with_pods_is_said_in_words_that_fit(
+    words: str, shown: dict[int, str]
+) -> None:
+    assert {cells: brief_pods(words, cells) for cells in shown} == shown
+
+
+def test_every_reason_of_pods_has_room_in_the_narrowest_table() -> None:
+    assert all(len(words[-1]) <= 8 for words in BRIEF_REASONS.values())

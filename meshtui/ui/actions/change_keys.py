@@ -66,7 +66,7 @@ CHANGES: tuple[Action, ...] = (
     Action(
         "undo", ("u",), "u", "undo",
         "Take back the last change that was made; in the journal the one under the cursor.",
-        CHANGE, True, ANYWHERE, "service", 40,
+        CHANGE, True, ANYWHERE, "service", 24,
     ),
     Action(
         "again", ("U",), "U", "apply again",

@@ -111,10 +111,12 @@ def _line_of(view: ServiceView, notes: Sequence[str], brevity: Brevity) -> Line:
 
 
 def whole_marks(view: ServiceView, notes: Sequence[str] = ()) -> tuple[str, ...]:
-    """Faults and mirrors in whole words, with what the notes say of when they end."""
+    """Faults and mirrors in whole words, with what the notes say of when they end; without that
+    the rule says all of a mirror."""
     marks = [mark for mark in view.marks if mark.partition(" ")[0] in ENDING]
+    noted = [(next((note for note in notes if _is_about(note, mark)), ""), mark) for mark in marks]
     return tuple(
-        _whole(next((note for note in notes if _is_about(note, mark)), ""), mark) for mark in marks
+        _whole(note, mark) for note, mark in noted if note or not mark.startswith("mirror")
     )
 
 
@@ -219,10 +221,36 @@ def folded_marks(view: ServiceView, notes: Sequence[str], cells: int) -> Line:
     return (*own, SEPARATOR, words) if own else (words,)
 
 
+def brief_pods(words: str, cells: int) -> str:
+    """What is wrong with pods in as many words as a line has room for: without which of them and
+    what they said, and a reason of Kubernetes in everyday words. It is cut where none fits."""
+    bare = _ASIDE.sub("", words)
+    reason = re.split(r": |, ", _HOW_MANY.sub("", bare))[0]
+    shorter = (words, bare, reason, *BRIEF_REASONS.get(reason, ()))
+    return next((one for one in shorter if cell_len(one) <= cells), shorter[-1])
+
+
+_ASIDE, _HOW_MANY = re.compile(r" \([^)]*\)"), re.compile(r"^\d+ of \d+ pods: ")
+_NO_IMAGE, _NO_START = ("no image",), ("no start",)
+BRIEF_REASONS: Mapping[str, tuple[str, ...]] = {
+    "CrashLoopBackOff": ("crash loop", "crashes"),
+    "ImagePullBackOff": _NO_IMAGE,
+    "ErrImagePull": _NO_IMAGE,
+    "InvalidImageName": _NO_IMAGE,
+    "OOMKilled": ("memory",),
+    "CreateContainerConfigError": _NO_START,
+    "CreateContainerError": _NO_START,
+    "RunContainerError": _NO_START,
+    "Unschedulable": ("no node",),
+}
+"""Kubernetes' words and shorter ones, of which the last has room in the narrowest table."""
+
+
 def version_marks(version: VersionView, cells: int = ROOMY, pods_known: bool = True) -> Line:
     pieces: list[Span] = []
     if version.pods_words:
-        pieces.append(span(version.pods_words, version.pods_state or "mark"))
+        words = brief_pods(version.pods_words, cells)
+        pieces.append(span(words, version.pods_state or "mark"))
     unready = version.percent and not version.pods_ready and not version.pods_state
     if unready and pods_known and version.pods_known:
         pieces.append(Span("no ready pod", "error"))

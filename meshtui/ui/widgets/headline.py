@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from rich.cells import cell_len
@@ -21,6 +21,7 @@ from meshtui.mesh.judging import (
     bad_ratio,
     worse,
 )
+from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.quantity import human_duration, number_of
 from meshtui.mesh.sides import CALLER, signals_of, state_of
 from meshtui.mesh.versions import VersionView
@@ -151,12 +152,15 @@ def counts_line(views: Iterable[ServiceView], side: str = CALLER) -> Line:
 
     Each service counts once: as what its worst version is, or itself where it is worse. Slow
     versions hide no errors: their ratio stands beside the name, and a service that is degraded
-    counts as such although another of its versions is named as slow.
+    counts as such although another of its versions is named as slow. What a rule sends to another
+    service is named once, as that service's.
     """
+    views = tuple(views)
+    known = {view.key: view for view in views}
     sick: dict[str, list[tuple[float, str]]] = {}
     counts: Counter[str] = Counter()
     for view in views:
-        found = _sick(view, side)
+        found = _sick(view, side, known)
         for state, failing, name in found:
             sick.setdefault(state, []).append((failing, name))
         hidden = {state for state, *_ in found} == {SLOW} and DEGRADED in _states(view, side)
@@ -180,16 +184,30 @@ def _states(view: ServiceView, side: str) -> tuple[str, ...]:
     return tuple(state for state in found if state == DEGRADED)
 
 
-def _sick(view: ServiceView, side: str) -> list[tuple[str, float, str]]:
+def _sick(
+    view: ServiceView, side: str, known: Mapping[ServiceKey, ServiceView]
+) -> list[tuple[str, float, str]]:
     """State, part that fails and name of the sick versions; of the service where none is."""
-    rows = [
+    found = [
         (state, _failing(row, side), f"{_named(view, row)}{_errors(row, state, side)}")
         for row in view.versions
         for state in (state_of(row, side),)
+        if state in SICK and not _of_another(view, row, state, side, known)
     ]
-    found = [row for row in rows if row[0] in SICK]
     own = state_of(view, side)
     return found or ([(own, _failing(view, side), view.key.name)] if own in SICK else [])
+
+
+def _of_another(
+    view: ServiceView,
+    row: VersionView,
+    state: str,
+    side: str,
+    known: Mapping[ServiceKey, ServiceView],
+) -> bool:
+    """Whether the row is of a service that is counted itself, and is in the same state there."""
+    owner = known.get(row.owner) if row.owner and row.owner != view.key else None
+    return owner is not None and any(state_of(one, side) == state for one in owner.versions)
 
 
 def _failing(one: ServiceView | VersionView, side: str) -> float:
