@@ -19,7 +19,7 @@ def endless_fault(mesh: Mesh, limited: frozenset[Limit]) -> Iterator[Finding]:
                 service.ref,
                 f"{rule_path(rule)}.fault",
                 f"Rule {rule.title} injects {fault}, and no time limit is known for it.",
-                "Take it off when the test is over, or set it with a time limit (`--for 15m`).",
+                "Take it off when the test is over, or set it with `--for 15m`.",
             )
 
 
@@ -34,7 +34,7 @@ def endless_mirror(mesh: Mesh, limited: frozenset[Limit]) -> Iterator[Finding]:
                 target.path,
                 f"Rule {target.rule.title} copies {target.percent:.3g} % of its requests to "
                 f"{_name(target)}, and no time limit is known for it.",
-                "Take it off when the test is over, or set it with a time limit (`--for 2h`).",
+                "Take it off when the test is over, or set it with `--for 2h`.",
             )
 
 
