@@ -74,12 +74,12 @@ def _worse(tally: Tally) -> Verdict | None:
     if tally.errors.enough:
         return Verdict(
             Outcome.FAIL,
-            f"more errors than the baseline: {_sides(tally)}, {_proof(tally)}",
+            f"more errors than stable: {_sides(tally)}, {_proof(tally)}",
         )
     if tally.slow.enough:
         return Verdict(
             Outcome.FAIL,
-            f"slower than the baseline: {_slow_sides(tally)}, evidence {_evidence(tally.slow)}",
+            f"slower than stable: {_slow_sides(tally)}, evidence {_evidence(tally.slow)}",
         )
     return None
 
@@ -165,7 +165,7 @@ def _sides(tally: Tally) -> str:
         past = tally.history
         baseline = f"{_ratio(past)} of {past.requests:,.0f} on stable before"
     else:
-        baseline = "no baseline"
+        baseline = "no request on stable"
     return f"{_ratio(canary)} errors of {number_of(canary.requests, 'request')}, {baseline}"
 
 

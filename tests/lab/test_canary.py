@@ -225,7 +225,7 @@ def test_five_percent_of_errors_and_slow_answers_are_found_side_by_side(
         assert set(served(rules.send(100, host="shop:9080"))) == {"reviews-v1"}
     ends = {line["service"]: line["sentence"] for line in run.lines if line["exit"] == 6}
     assert "evidence" in ends["reviews"]
-    assert "slower than the baseline" in ends["shop"]
+    assert "slower than stable" in ends["shop"]
     assert "reviews rolled back" in run.err and "shop rolled back" in run.err
 
 

@@ -164,7 +164,7 @@ CHANGE = (
     Scene("canary", (line(r"● observing at \d+ %"), line(r"✔ \d+ % → \[\d+ %\]"),
                      line("evidence against it"), line(r"measured \d+")), (*REVIEWS, "C"),
           seconds=50.0, pause_s=4.0, v3="0", beside=(*CANARY, "--every", "30s"), after=BACK),
-    Scene("canary-rolled-back", (line("✖ rolled back from"), line("more errors than the baseline")),
+    Scene("canary-rolled-back", (line("✖ rolled back from"), line("more errors than ")),
           (*REVIEWS, "C"), seconds=40.0, pause_s=4.0, beside=(*CANARY, "--every", "60s"),
           after=BACK),
     Scene("help", (line("Keys of the table"), line("R +All traffic to stable")), ("?",),

@@ -472,7 +472,7 @@ def test_a_healthy_hold_says_nothing_and_a_failing_one_goes_back_when_it_is_resu
     run = held().counted(9)
     assert (run.state.trouble, run.state.sentence) == ("", "on hold by a person")
     run.counted(9, errors=8)
-    assert "more errors than the baseline" in run.state.trouble
+    assert "more errors than stable" in run.state.trouble
     run.when(Asked(Order.RESUME), Served())
     assert (run.state.trouble, run.rolled) == ("", False)
     run.counted(1, errors=8)

@@ -80,11 +80,11 @@ TABLE: list[tuple[str, list[Pair], bool, Outcome, str]] = [
         "not proven",
     ),
     (
-        "slower than the baseline",
+        "slower than stable",
         [(counts(200, 0, 6), counts(1800, 0, 9))] * 12,
         False,
         Outcome.FAIL,
-        "slower than the baseline: 3 % of 2,400 requests took over 500 ms, 0.5 % of 21,600",
+        "slower than stable: 3 % of 2,400 requests took over 500 ms, 0.5 % of 21,600",
     ),
     (
         "both as slow",
@@ -105,7 +105,7 @@ TABLE: list[tuple[str, list[Pair], bool, Outcome, str]] = [
         [(counts(500, 20), counts(0))] * 6,
         False,
         Outcome.FAIL,
-        "no baseline",
+        "no request on stable",
     ),
 ]
 
