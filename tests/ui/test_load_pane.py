@@ -16,6 +16,7 @@ from meshtui.mesh.signals import Signals
 from meshtui.operations.request.breaker import BreakerRow
 from meshtui.operations.request.load_counters import Counted, Reached
 from meshtui.operations.request.load_plan import LoadPlan, Tally
+from meshtui.operations.request.load_words import breaker_words
 from meshtui.operations.request.loading import LoadState
 from meshtui.ui.dialogs.question import Question
 from meshtui.ui.panes.load_ask import LoadAsk, load_words, parse_load
@@ -258,6 +259,11 @@ def test_an_https_request_is_proposed_as_what_can_be_sent() -> None:
 def test_what_is_no_load_is_refused(words: str) -> None:
     with pytest.raises(Usage):
         parse_load(words.split(" "))
+
+
+def test_one_connection_is_one() -> None:
+    row = breaker(overflows={"connections": 1, "pending": 2, "requests": 1})
+    assert dict(breaker_words(row))["overflow"].text == "1 connection, 2 pending, 1 request"
 
 
 @pytest.mark.parametrize("width", range(40, 180, 7))
