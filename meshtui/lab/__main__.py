@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--rps", type=float, default=40.0)
     up.add_argument("--synthetic", type=int, default=0)
     up.add_argument("--follow-stdin", action="store_true", help=argparse.SUPPRESS)
-    change = verbs.add_parser("set", help="let a workload fail or be slow")
+    change = verbs.add_parser("set", help="make a workload fail or slow it down")
     change.add_argument("workload")
     change.add_argument("--errors")
     change.add_argument("--latency")

@@ -81,7 +81,7 @@ STATUS = Verb(
 )
 HOLD = Verb(
     "canary hold",
-    "let a canary stay where it is",
+    "keep a canary at its step",
     (),
     group=CANARY,
     needs="service",
@@ -92,7 +92,7 @@ HOLD = Verb(
 )
 RESUME = Verb(
     "canary resume",
-    "go on: after a hold, before a step that asks, or where a process ended",
+    "continue after a hold, a step that asks, or a process that died",
     (TIMEOUT,),
     group=CANARY,
     needs="service",
@@ -103,7 +103,7 @@ RESUME = Verb(
 )
 ABORT = Verb(
     "canary abort",
-    "all traffic back to stable, and the end",
+    "stop the canary: all traffic back to stable",
     (FORCE, TIMEOUT),
     group=CANARY,
     needs="service",
@@ -114,7 +114,7 @@ ABORT = Verb(
 )
 PROMOTE = Verb(
     "canary promote",
-    "on to the last step without those between",
+    "skip to the last step",
     (TIMEOUT,),
     group=CANARY,
     needs="service",

@@ -12,7 +12,7 @@ RPS = Parameter("rps", "requests per second", RATE, "40", 40.0, "40")
 
 DEMO = Verb(
     "demo",
-    "a real small mesh, and the screen on it",
+    "a small real mesh on this machine, and the screen on it",
     (SCENARIO,),
     LAB,
     examples=(
@@ -39,7 +39,7 @@ UP = Verb(
 )
 SET = Verb(
     "lab set",
-    "let a workload fail or be slow",
+    "make a workload fail or slow it down",
     (
         Parameter("workload", "which workload", TEXT, "WORKLOAD", positional=True),
         Parameter("errors", "share of its answers", FREE, "5%"),
@@ -54,7 +54,7 @@ SET = Verb(
 )
 LOAD = Verb(
     "lab load",
-    "change the rate of requests",
+    "change how many requests are sent",
     (Parameter("rps", "requests per second", RATE, "N", required=True), FOLDER),
     LAB,
     examples=(

@@ -279,7 +279,7 @@ JOURNAL = Verb(
 
 KEEP = Verb(
     "keep",
-    "end faults and mirrors on time",
+    "take back faults and mirrors when their time is over, until ^C",
     (
         Parameter("once", "what is over now, then exit (cron)", None, default=False),
         Parameter("every", "time between two checks", DURATION, "1s", 1.0, "1s"),
@@ -292,7 +292,7 @@ KEEP = Verb(
 
 DOCTOR = Verb(
     "doctor",
-    "what works and what is overdue",
+    "what works on this cluster, what does not and what to do, and what is overdue",
     examples=(
         Example("", "Rights, telemetry, proxies, limits."),
         Example("-o json", "The same as JSON, with what to do."),
@@ -301,7 +301,7 @@ DOCTOR = Verb(
 
 COMPLETION = Verb(
     "completion",
-    "a script that completes commands, options, services, versions, namespaces and contexts",
+    "print a script that completes commands, options, services, versions, namespaces and contexts",
     (Parameter("shell", "whose script", positional=True, choices=("bash", "zsh", "fish")),),
     examples=(
         Example("bash", "source <(meshtui completion bash) in ~/.bashrc."),
@@ -311,7 +311,7 @@ COMPLETION = Verb(
 
 CONFIG = Verb(
     "config",
-    "what is set and by what, where the file is, or a file to begin with",
+    "the settings and where each comes from, the path of the file, or a starter file",
     (
         Parameter(
             "what",
@@ -329,7 +329,7 @@ CONFIG = Verb(
 
 MAN = Verb(
     "man",
-    "the manual page, for man",
+    "print the manual page",
     examples=(
         Example("| man -l -", "To read it."),
         Example("> meshtui.1", "For `man ./meshtui.1`, or for a folder of `manpath`."),
