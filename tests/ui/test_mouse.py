@@ -10,9 +10,13 @@ from meshtui.cli.parser import build_parser
 from meshtui.ui.actions.situation import GRAPH, RULES, TABLE
 from meshtui.ui.dialogs.choose import ChooseDialog
 from meshtui.ui.dialogs.help import HelpDialog
+from meshtui.ui.dialogs.logline import LogLineDialog
+from meshtui.ui.panes.logs.pane import LogsPane
+from meshtui.ui.table.order import Sort
 from meshtui.ui.widgets.key_block import key_at, key_named
 from meshtui.ui.widgets.paint import Span
 from tests.ui.driving import LARGE, SMALL, Drive, driving
+from tests.ui.test_logs_pane import entry
 
 
 async def click(
@@ -103,6 +107,49 @@ async def test_a_click_in_a_pane_and_on_its_tab_gives_it_the_focus() -> None:
         assert pane is not None
         await click(drive, pane.body, "▸ v3", right=2)
         await drive.until(lambda: arrangement.focus == GRAPH and "▌v3" in drive.text)
+
+
+async def test_a_click_in_the_header_asks_for_another_place_or_shows_the_worst() -> None:
+    async with driving() as drive:
+        header = drive.app.main.header
+        for words, chosen in (("all namespaces", "bookinfo"), (drive.cockpit.context, "other")):
+            await click(drive, header, words)
+            await drive.until(lambda: isinstance(drive.app.screen, ChooseDialog))
+            await drive.until(lambda chosen=chosen: chosen in drive.text)  # type: ignore[misc]
+            await drive.press("escape")
+            await drive.until(lambda: drive.app.screen is drive.app.main)
+        await drive.go_to("ratings")
+        await drive.press("N")
+        await click(drive, header, "failing")
+        await drive.until(lambda: table(drive)[0] == "reviews")
+        assert drive.app.main.table.sort == Sort("worst")
+        await click(drive, header, "meshtui")
+        assert drive.app.screen is drive.app.main
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+async def test_a_click_on_a_log_line_puts_the_cursor_there_and_a_second_opens_it(
+    wrapped: bool,
+) -> None:
+    async with driving(size=SMALL) as drive:
+        await drive.go_to("reviews", "v3")
+        await drive.press("l")
+        await drive.until(lambda: drive.cockpit.tailed)
+        for number in range(1, 30):
+            drive.cockpit.logs.put_nowait(entry(number, "v3", 503))
+        await drive.until(lambda: "/reviews/29" in drive.text)
+        if wrapped:
+            await drive.press("w")
+        pane = drive.app.main.dock.pane("logs")
+        assert isinstance(pane, LogsPane)
+        lines = pane.log_lines
+        for number in (27, 28):  # while they are followed, and paused
+            await click(drive, lines, f"/reviews/{number}")
+            await drive.until(lambda number=number: lines.cursor == number - 1)  # type: ignore[misc]
+        assert not lines.following
+        await click(drive, lines, "/reviews/27", times=2)
+        await drive.until(lambda: isinstance(drive.app.screen, LogLineDialog))
+        assert "/reviews/27" in drive.text
 
 
 async def test_a_list_is_picked_from_by_a_second_click() -> None:

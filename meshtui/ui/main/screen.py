@@ -60,9 +60,10 @@ from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.dock import PaneDock
 from meshtui.ui.table.lineid import LineId
 from meshtui.ui.table.marks import pending_notes
+from meshtui.ui.table.order import Sort
 from meshtui.ui.table.widget import MeshTable
 from meshtui.ui.widgets.header import Header, Notices
-from meshtui.ui.widgets.headline import ConnectedTo
+from meshtui.ui.widgets.headline import WORST, ConnectedTo
 from meshtui.ui.widgets.keys import KeysLine
 from meshtui.ui.widgets.prompt import Prompt
 from meshtui.ui.widgets.status import Status
@@ -318,6 +319,15 @@ class MainScreen(Screen[None]):
 
     def on_keys_line_clicked(self, message: KeysLine.Clicked) -> None:
         self.run(message.action, message.action.keys[0])
+
+    def on_header_clicked(self, message: Header.Clicked) -> None:
+        if message.command != WORST:
+            self.run_command(message.command)
+            return
+        self.arrangement.give_focus(TABLE)
+        self.table.set_sort(Sort("worst"))
+        self.table.to_top()
+        self.announce("the worst first")
 
     def on_pane_sought(self, message: Pane.Sought) -> None:
         here = cluster_of(self.table.view.key) if self.table.view else ""

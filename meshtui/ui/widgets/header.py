@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual import events
+from textual.message import Message
 
 from meshtui.mesh.sides import CALLER
 from meshtui.operations.types import Snapshot
-from meshtui.ui.widgets.headline import ConnectedTo, Counts, header_lines
+from meshtui.ui.widgets.headline import ConnectedTo, Counts, clicked, header_lines
 from meshtui.ui.widgets.lines import LinesBlock
 from meshtui.ui.widgets.paint import Line, Span, span, wrapped
 
@@ -17,6 +18,13 @@ INDENT = 3
 
 class Header(LinesBlock):
     """Place, counts, sources and their ages; a second that passes repaints its own cells."""
+
+    class Clicked(Message):
+        """What stands for a command was clicked."""
+
+        def __init__(self, command: str) -> None:
+            super().__init__()
+            self.command = command
 
     def __init__(self, place: ConnectedTo) -> None:
         super().__init__(id="header")
@@ -37,6 +45,11 @@ class Header(LinesBlock):
 
     def on_resize(self, _: events.Resize) -> None:
         self._update()
+
+    def on_click(self, event: events.Click) -> None:
+        command = clicked(self.lines[0], event.x, self.place) if event.y == 0 and self.lines else ""
+        if command:
+            self.post_message(self.Clicked(command))
 
     def _update(self) -> None:
         width = self.size.width

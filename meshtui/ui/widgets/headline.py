@@ -131,6 +131,22 @@ def _briefer(counts: Line) -> Iterator[Line]:
         yield tuple(pieces)
 
 
+WORST = "worst"
+_COUNTING = {f"{sign} " for sign in SIGNS.values()}
+
+
+def clicked(line: Line, x: int, place: ConnectedTo) -> str:
+    """The command that a cell of the first line stands for: which context and namespace it is asks
+    for another one, how it stands for what is worst first; empty where it stands for none."""
+    where = {_context(place): "ctx", span(place.namespace or "all namespaces", "text"): "ns"}
+    end = 0
+    for piece in line:
+        end += cell_len(piece.text)
+        if x < end:
+            return where.get(piece, WORST if piece.text[:2] in _COUNTING else "")
+    return ""
+
+
 def _context(place: ConnectedTo) -> Span:
     """Told by more than a colour: what is loud has a sign, too."""
     name = place.context or "no context"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from textual import events
 from textual.cache import LRUCache
+from textual.message import Message
 
 from meshtui.envoy.logfilter import expression
 from meshtui.envoy.logline import LogLine
@@ -32,6 +34,9 @@ Row = tuple[Line, str]
 class LogLines(LinesView, can_focus=False):
     """Shows a store. The place, and the cursor while it is paused, are numbers of lines, so that
     both stay with their line whatever comes, goes or is filtered."""
+
+    class Clicked(Message):
+        """The cursor was put on a line by the mouse."""
 
     def __init__(self) -> None:
         super().__init__(classes="pane-body")
@@ -207,6 +212,27 @@ class LogLines(LinesView, can_focus=False):
             self.pause()
             self._cursor = self.store.number(max(0, index))
             self._reveal()
+
+    def on_click(self, event: events.Click) -> None:
+        """The cursor to a line; the second time is Enter."""
+        index = self._index_at(event.y)
+        if index is None:
+            return
+        self.go_to(index)
+        self.post_message(self.Clicked())
+        if event.chain > 1:
+            self.app.simulate_key("enter")
+
+    def _index_at(self, y: int) -> int | None:
+        """Which line has a row of the screen; while following the last one is at the bottom."""
+        if not 0 <= y < len(self._rows):
+            return None
+        step = -1 if self.following else 1
+        index = len(self.store) - 1 if self.following else self._top_index
+        left = len(self._rows) - 1 - y if self.following else y
+        while left >= (high := len(self._lay_out(index))):
+            left, index = left - high, index + step
+        return index
 
     def jump_to(self, index: int) -> None:
         """The same, with some lines above and below where it was out of sight."""

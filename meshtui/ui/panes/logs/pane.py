@@ -320,6 +320,9 @@ class LogsPane(Pane):
         self.log_lines.jump_to(place)
         self.update_title()
 
+    def on_log_lines_clicked(self) -> None:
+        self.update_title()
+
     def do_open_line(self) -> None:
         from meshtui.ui.dialogs.logline import LogLineDialog
 
