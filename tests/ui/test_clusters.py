@@ -194,6 +194,23 @@ async def test_a_cluster_out_of_reach_greys_its_rows_alone() -> None:
         assert not drive.app.main.table.stale
 
 
+async def test_the_detail_names_the_cluster_and_the_header_a_reason_only_where_it_must() -> None:
+    both = Both()
+    async with both.driving() as drive:
+        await both_read(drive)
+        for cluster in ("west", "east"):
+            await go_to(drive, cluster)
+            await drive.until(lambda named=f"── @{cluster} reviews ─": named in drive.text)  # type: ignore[misc]
+        both.west.cluster = FeedHealth("cluster", "stale", 60.0, "no route to host")
+        both.west.push()
+        await drive.until(lambda: "no route to host" in drive.text.splitlines()[1])
+        assert "west: " not in drive.text.splitlines()[1]
+        both.east.cluster = both.west.cluster
+        both.east.push()
+        await drive.until(lambda: "east: no route" in drive.text.splitlines()[1])
+        assert "west: no route" in drive.text.splitlines()[1]
+
+
 async def test_one_that_cannot_be_reached_is_tried_again_while_the_other_is_shown() -> None:
     both = Both()
     both.east.connect_error = Unreachable("https://e cannot be reached")

@@ -15,6 +15,7 @@ from meshtui.diagnosis.logged_paths import FailingPath, LoggedPaths, failing_pat
 from meshtui.mesh.courses import callers_seen
 from meshtui.mesh.judging import ONLY_ERRORS, SICK, SLOW, failing_codes
 from meshtui.mesh.model import Pod
+from meshtui.mesh.placed import cluster_of
 from meshtui.mesh.pod_health import restarts
 from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.quantity import human_duration
@@ -38,7 +39,17 @@ from meshtui.ui.panes.ruletext import rules_lines
 from meshtui.ui.table import numbers
 from meshtui.ui.table.marks import whole_marks
 from meshtui.ui.table.outline import version_name
-from meshtui.ui.widgets.paint import BLANK, Line, Span, fit, fit_line, fit_middle, span, wrapped
+from meshtui.ui.widgets.paint import (
+    BLANK,
+    Line,
+    Span,
+    fit,
+    fit_line,
+    fit_middle,
+    span,
+    width_of,
+    wrapped,
+)
 
 LEAST_LINES, MOST_LINES = 8, 48
 """Lines, the title included, from which it is worth showing, and that it has at most."""
@@ -58,10 +69,13 @@ POD_WIDTH, RULE_WIDTH, CALLER_WIDTH = 34, 34, 20
 
 
 def title_line(view: ServiceView, version: VersionView | None, width: int) -> Line:
-    """What it is about, on a rule that parts it from the table."""
+    """What it is about, and in which of several clusters, on a rule that parts it from the
+    table."""
     name = f"{view.key.name} {version_name(version)}" if version else view.key.name
-    head: Line = (Span(" ── ", "faint"), span(name, "strong"), Span(" ", "faint"))
-    rest = width - sum(len(piece.text) for piece in head)
+    cluster = cluster_of(view.key)
+    where: Line = (span(f"@{cluster} ", "mark"),) if cluster else ()
+    head: Line = (Span(" ── ", "faint"), *where, span(name, "strong"), Span(" ", "faint"))
+    rest = width - width_of(head)
     return fit_line((*head, Span("─" * max(rest - 1, 0), "faint")), width)
 
 

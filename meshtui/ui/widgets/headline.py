@@ -22,6 +22,7 @@ from meshtui.mesh.judging import (
     worse,
 )
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.placed import cluster_of, placed
 from meshtui.mesh.quantity import human_duration, number_of
 from meshtui.mesh.sides import CALLER, signals_of, state_of
 from meshtui.mesh.versions import VersionView
@@ -222,7 +223,9 @@ def _of_another(
     known: Mapping[ServiceKey, ServiceView],
 ) -> bool:
     """Whether the row is of a service that is counted itself, and is in the same state there."""
-    owner = known.get(row.owner) if row.owner and row.owner != view.key else None
+    if row.owner is None or row.owner == view.key:
+        return False
+    owner = known.get(placed(row.owner, cluster_of(view.key)))
     return owner is not None and any(state_of(one, side) == state for one in owner.versions)
 
 
@@ -282,9 +285,12 @@ def _sources(snapshot: Snapshot | None, now: float, width: int) -> Line:
 
 
 def _of_clusters(snapshot: Snapshot, now: float) -> Line:
-    """Each cluster with its state: live, or how old what is known of it is; then the reasons."""
+    """Each cluster with its state: live, or how old what is known of it is; then the reasons, with
+    the cluster's name where it does not stand before them."""
     pieces: list[Span] = []
     reasons: list[Span] = []
+    troubled = [name for name, trouble in snapshot.troubles.items() if trouble]
+    named = troubled != list(snapshot.troubles)[-1:]
     for name, trouble in snapshot.troubles.items():
         pieces += [DOT] if pieces else []
         pieces.append(span(f"{name} ", "text"))
@@ -296,7 +302,8 @@ def _of_clusters(snapshot: Snapshot, now: float) -> Line:
             pieces += source_words(replace(own.telemetry, state="stale", message=""), "", since)
         else:
             pieces += [Span("live ", "muted"), *telemetry_words(own, now)]
-        reasons += [GAP, span(f"{name}: {_ADDRESS.sub('', trouble)}", "muted")] if trouble else []
+        whose = f"{name}: " if named else ""
+        reasons += [GAP, span(f"{whose}{_ADDRESS.sub('', trouble)}", "muted")] if trouble else []
     return (*pieces, *reasons)
 
 
