@@ -155,7 +155,7 @@ async def test_a_table_gives_way_at_long_columns_and_never_at_numbers() -> None:
     assert len(table.matching("SVC2")) == 1 and len(table.matching("nowhere")) == 0
 
 
-@pytest.mark.parametrize("width", [70, 77, 100])
+@pytest.mark.parametrize("width", [77, 100])
 async def test_an_endpoint_says_whose_pod_it_is_beside_its_health(width: int) -> None:
     cockpit = FakeCockpit()
     table = table_of(await cockpit.proxies.read(ENDPOINTS, cockpit.mesh.pods[0], None))
