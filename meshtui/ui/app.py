@@ -21,6 +21,7 @@ from textual.driver import Driver
 from textual.events import DescendantFocus, Event, Key
 from textual.filter import LineFilter, Monochrome
 from textual.screen import ModalScreen, Screen
+from textual.timer import Timer, TimerCallback
 from textual.widgets import Static
 from textual.worker import WorkerFailed
 
@@ -284,6 +285,20 @@ class MeshtuiApp(App[int]):
         self.repaint()
         if self.opened is not None:
             self.opened.ask_again()
+
+    def set_timer(
+        self,
+        delay: float,
+        callback: TimerCallback | None = None,
+        *,
+        name: str | None = None,
+        pause: bool = False,
+    ) -> Timer:
+        """Textual leaves out a tick that is late, even the only one that a timer has. It waits for
+        one before it takes a new size: on a busy machine it did so for ever, at all later sizes."""
+        timer = super().set_timer(delay, callback, name=name, pause=pause)
+        timer._skip = False
+        return timer
 
     def on_resize(self) -> None:
         """A terminal may move what is on it."""

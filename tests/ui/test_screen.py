@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import pytest
 
 from meshtui.mesh.model import ServiceKey
@@ -322,3 +325,22 @@ async def test_what_is_said_of_a_second_interrupt_goes_when_its_time_is_over(
         app.main.announce("something newer")
         await drive.until(lambda: not app._interrupted)
         assert drive.status == "something newer"
+
+
+async def test_a_size_is_taken_though_the_machine_is_too_busy_to_tell_it_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Textual waits 8 ms for the last of several sizes; here each look at the clock is too late."""
+    late = 0.0
+
+    def busy() -> float:
+        nonlocal late
+        task = asyncio.current_task()
+        late += 1.0 if task is not None and task.get_name().startswith("set_timer#") else 0.0
+        return time.monotonic() + late
+
+    async with driving(FakeCockpit(), SMALL) as drive:
+        monkeypatch.setattr("textual.timer._time.get_time", busy)
+        for size in (LARGE, SMALL):
+            await drive.pilot.resize_terminal(*size)
+            await drive.until(lambda: len(drive.text.splitlines()) == size[1])  # noqa: B023
