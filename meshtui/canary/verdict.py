@@ -93,7 +93,7 @@ def _over_errors(tally: Tally) -> Verdict | None:
         return _not_its_doing(words)
     if _may_reach(stable.requests, stable.errors, canary.error_ratio, tally.errors):
         return None
-    return Verdict(Outcome.FAIL, f"{words}, evidence {_evidence(tally.over_errors)}")
+    return Verdict(Outcome.FAIL, f"{words}, evidence of that {_evidence(tally.over_errors)}")
 
 
 def _over_p99(tally: Tally) -> Verdict | None:
@@ -105,7 +105,7 @@ def _over_p99(tally: Tally) -> Verdict | None:
         return _not_its_doing(words)
     if _may_reach(stable.timed, stable.slow, canary.slow_ratio, tally.slow):
         return None
-    return Verdict(Outcome.FAIL, f"{words}, evidence {_evidence(tally.over_p99)}")
+    return Verdict(Outcome.FAIL, f"{words}, evidence of that {_evidence(tally.over_p99)}")
 
 
 def _as_bad(stable: float, canary: float, limit: float, most: float = AS_BAD) -> bool:
