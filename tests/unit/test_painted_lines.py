@@ -121,8 +121,8 @@ def test_what_belongs_together_stays_on_one_line(width: int) -> None:
         "v1 50%",
         "mirror v2 25%",
         "restarted 4×",
-        "of 100",
-        "to 57 %",
+        "215 of 100",
+        "30 to 57 %",
     ):
         assert any(whole in line for line in shown)
     assert not any(line.endswith("·") for line in shown)

@@ -180,7 +180,7 @@ UNIT = re.compile(
     r"|(?<=mirror) (?=\S+ \d)"  # mirror v2 25%
     r"|(?<=\bp\d\d) (?=\d)"  # p99 747 ms
     r"| (?=(?:\d+\w*|unset) → )"  # consecutive-5xx 3 → 5
-    r"|(?<=\d of) (?=\d)|(?<=\d) (?=to \d)|(?<=\d to) (?=\d)"  # 215 of 100, 30 to 57 %
+    r"|(?<=\d) (?=(?:of|to) \d)|(?<=\d (?:of|to)) (?=\d)"  # 1 of 1, 30 to 57 %
     r"|(?:(?<=\d)|(?<=\ds)|(?<=unset)) (?=→ \w{1,8}(?!\w))"  # 3 → unset
     r"|(?:(?<=\d →)|(?<=\ds →)|(?<=unset →)) (?=\w{1,8}(?!\w))"
 )
