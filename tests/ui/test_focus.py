@@ -187,6 +187,20 @@ async def test_keys_of_no_meaning_are_answered_on_the_screen() -> None:
 # The room
 
 
+async def test_keys_that_have_nothing_to_go_to_say_what_there_would_be() -> None:
+    async with driving(size=SMALL) as drive:
+        for key in ("tab", "shift+tab"):
+            drive.app.main.announce("")
+            await drive.press(key)
+            await drive.until(lambda: "no pane is open" in drive.status)
+        await drive.go_to("reviews", "v3")
+        await drive.press("p", "2")
+        for key in ("full_stop", "comma", "enter"):
+            drive.app.main.announce("")
+            await drive.press(key)
+            await drive.until(lambda: "the raw JSON, which w shows" in drive.status)
+
+
 async def test_zoom_gives_the_whole_screen_and_takes_it_back() -> None:
     async with driving() as drive:
         await drive.press("z")

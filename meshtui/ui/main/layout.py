@@ -132,6 +132,8 @@ class Arrangement:
 
     def turn(self, by: int) -> None:
         """The focus to the next of table and panes; from the table to the one opened last."""
+        if not self._dock.open_kinds:
+            raise Refused("no pane is open beside the table", f"{_opening()} … open one")
         stops = (TABLE, *reversed(self._dock.open_kinds))
         place = stops.index(self.focus) if self.focus in stops else 0
         self.give_focus(stops[(place + by) % len(stops)])

@@ -12,6 +12,7 @@ from meshtui.errors import MeshtuiError, NotFound, Usage
 from meshtui.mesh.model import Pod
 from meshtui.operations.types import Snapshot
 from meshtui.paths import short_path
+from meshtui.ui.actions.registry import worded
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.proxies.body import ProxyBody
 from meshtui.ui.panes.proxies.heads import Frame, painted, search_words, title_words
@@ -256,10 +257,10 @@ class ProxiesPane(Pane):
         self.lines.jump(x=0, y=0)
 
     def do_open_proxy(self) -> None:
-        if self.state.wants_raw:
-            self.do_next_match()
-        elif self.state.at == INTENT:
+        if self.state.at == INTENT and not self.state.wants_raw:
             self.turn_to(VIEWS[1])
+        else:
+            self._to_match(1)
 
     def do_next_proxy(self) -> None:
         self._turn(1)
@@ -338,6 +339,8 @@ class ProxiesPane(Pane):
         if self.state.wants_raw and raw is not None:
             self.lines.mark(raw.next(self.lines.marked, by))
             self.show()
+        elif not self.state.wants_raw:
+            self.report(worded("matches are in the raw JSON, which {raw_proxy} shows"))
 
     # Words
 
