@@ -8,6 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from meshtui.mesh.graph import Callee, Graph
+from meshtui.mesh.judging import FAILING
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.time_series import Grid
@@ -20,7 +21,7 @@ from meshtui.ui.main.detailtext import side_column
 from meshtui.ui.panes.base import shortened
 from meshtui.ui.panes.charts.marks import legend, marked
 from meshtui.ui.panes.exposuretext import LABEL, _field
-from meshtui.ui.table.marks import BRIEF_REASONS, brief_pods
+from meshtui.ui.table.marks import BRIEF_REASONS, brief_pods, version_marks
 from meshtui.ui.widgets.keys import keys_line
 from meshtui.ui.widgets.paint import Line, Span, chopped, fit, fit_line, jointed, width_of, wrapped
 from tests.ui import bookinfo
@@ -234,3 +235,15 @@ def test_what_is_wrong_with_pods_is_said_in_words_that_fit(
 
 def test_every_reason_of_pods_has_room_in_the_narrowest_table() -> None:
     assert all(len(words[-1]) <= 8 for words in BRIEF_REASONS.values())
+
+
+@pytest.mark.parametrize(
+    ("cells", "shown"),
+    [(7, "no ima…"), (8, "no image"), (12, "ErrImagePull"), (18, "ErrImagePull · 503")],
+)
+def test_a_mark_that_just_fits_is_whole_whatever_follows_it(cells: int, shown: str) -> None:
+    mesh = bookinfo.mesh_of(bookinfo.objects())
+    view = next(v for v in service_views(mesh, None) if v.key.name == "reviews")
+    caller = Signals(100, 10, 0.5, codes={"503": 50, "200": 50})
+    row = replace(view.versions[0], caller=caller, pods_words="ErrImagePull", pods_state=FAILING)
+    assert text_of(fit_line(version_marks(row, cells), cells)).rstrip() == shown

@@ -277,7 +277,9 @@ def version_marks(version: VersionView, cells: int = ROOMY, pods_known: bool = T
     if version.untimed:
         pieces.append(span(version.untimed, "unknown"))
     pieces += [span(flag, "warning") for flag in _harmless_flags(version.caller)]
-    return _joined(pieces)
+    line = _joined(pieces)
+    # A word that just fits stays whole: to cut it would only say that there is more.
+    return tuple(pieces[:1]) if width_of(line) > cells == width_of(pieces[:1]) else line
 
 
 def copies_fail(version: VersionView) -> list[Span]:
