@@ -34,6 +34,7 @@ from meshtui.ui.greeting import NO_GREETING, Greeting
 from meshtui.ui.main.keystream import KeyOrder
 from meshtui.ui.terminal.cells import TerminalCells
 from meshtui.ui.themes import DEFAULT, load_themes, missing_theme
+from meshtui.ui.timers import certain
 from meshtui.ui.widgets import roles
 
 if TYPE_CHECKING:
@@ -294,11 +295,9 @@ class MeshtuiApp(App[int]):
         name: str | None = None,
         pause: bool = False,
     ) -> Timer:
-        """Textual leaves out a tick that is late, even the only one that a timer has. It waits for
-        one before it takes a new size: on a busy machine it did so for ever, at all later sizes."""
-        timer = super().set_timer(delay, callback, name=name, pause=pause)
-        timer._skip = False
-        return timer
+        """Textual waits for one before it takes a new size: for ever, at all later sizes, where
+        that one did not tick."""
+        return certain(super().set_timer(delay, callback, name=name, pause=pause))
 
     def on_resize(self) -> None:
         """A terminal may move what is on it."""
