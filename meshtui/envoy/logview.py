@@ -43,7 +43,7 @@ def request_pieces(request: LoggedRequest, clock: bool) -> tuple[Piece, ...]:
         (code, role),
         (f" {flags:<3}", "warning" if request.flags else "muted"),
         (f"{duration:>7} ", "muted"),
-        ("← " if request.inbound else "→ ", "faint"),
+        ("← " if request.inbound else "→ ", "muted"),
         (asked, "text"),
         (why, "muted"),
     )

@@ -28,7 +28,7 @@ from meshtui.ui.widgets.plot import Curve, plot
 from tests.ui import bookinfo
 from tests.ui.driving import LARGE, SMALL, Drive, driving
 from tests.ui.fake import FakeCockpit
-from tests.ui.test_snapshots import CASES, Case
+from tests.ui.test_snapshots import CASES, Case, cockpit
 
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE])
 SHIPPED = load_themes((paths.shipped_themes(),))
@@ -96,7 +96,10 @@ DRAWN = set("·│├└─┊╌┤┬┴▌▐") | {
 }
 """What is drawn and not read."""
 
-LOOKED_AT = ("main", "draft", "prompt", "diff-dangerous", "form-fault", "namespaces", "help")
+LOOKED_AT = (
+    *("main", "draft", "prompt", "pane-canary", "pane-logs", "diff-dangerous"),
+    *("form-fault", "form-timeout", "followed", "namespaces", "help"),
+)
 
 
 def hardly_read(drive: Drive) -> dict[tuple[str, str], str]:
@@ -120,7 +123,7 @@ def hardly_read(drive: Drive) -> dict[tuple[str, str], str]:
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.name in LOOKED_AT], ids=lambda c: c.name)
 async def test_what_is_painted_can_be_read_in_every_theme(case: Case) -> None:
-    async with driving(size=SMALL) as drive:
+    async with driving(cockpit(), SMALL) as drive:
         await drive.go_to(*case.service)
         await case.open(drive)
         await drive.until(lambda: type(drive.app.screen).__name__ == case.screen)

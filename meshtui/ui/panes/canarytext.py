@@ -129,10 +129,10 @@ def _ladder(progress: Progress, width: int) -> list[Line]:
     current: list[Span] = []
     for place, words in enumerate(progress.ladder):
         step = _rung(progress, place, clean(words, 12))
-        arrow = Span(" → " if place else "", "faint")
+        arrow = Span(" → " if place else "", "muted")
         if current and width_of(current) + width_of((arrow, step)) > width:
             lines.append(tuple(current))
-            current, arrow = [], Span("→ ", "faint")
+            current, arrow = [], Span("→ ", "muted")
         current += [arrow, step]
     return [*lines, tuple(current)]
 

@@ -86,7 +86,7 @@ def _words(hop: Hop, width: int) -> Line:
     server = _name(hop.received) if hop.received else record.upstream_host or "nobody"
     pieces = [
         span(sender, "text" if hop.sent else "unknown"),
-        Span(" → ", "faint"),
+        Span(" → ", "muted"),
         span(fit_middle(server, name).rstrip(), "text" if hop.received else "unknown"),
         span(f"  {record.method} {record.path} ", "muted"),
         Span(str(record.code or "no response"), code_role(record.code)),
