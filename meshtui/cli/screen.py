@@ -30,7 +30,7 @@ def screen(arguments: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
         raise Usage("--size belongs to --snapshot")
     if at_terminal() and is_dumb():
         return _one_frame(arguments)
-    with watched_terminal() as leaving:
+    with leaving_with_terminal() as leaving:
         return run_screen(arguments, leaving)
 
 
@@ -45,7 +45,9 @@ def _one_frame(arguments: argparse.Namespace) -> Coroutine[Any, Any, int]:
     """As text: what a screen writes would stand on such a terminal as it is."""
     from meshtui.cli.snapshot import fitted, snapshot
 
-    output.note(f"meshtui: TERM=dumb has no cursor, so this is one frame of the screen; {INSTEAD}")
+    output.note(
+        f"meshtui: TERM=dumb, and no cursor answers: this is one frame of the screen; {INSTEAD}"
+    )
     arguments.snapshot, arguments.size = "-", fitted(sys.stdout)
     return snapshot(arguments)
 
@@ -56,7 +58,19 @@ def watched_terminal() -> Iterator[Leaving]:
     if not at_terminal():
         raise Usage("the screen needs a terminal", "`meshtui --help` lists the commands")
     if is_dumb():
-        raise Usage("the screen needs a terminal with a cursor, and TERM=dumb has none", INSTEAD)
+        raise Usage(
+            "the screen needs a terminal with a cursor: TERM=dumb, and none answers", INSTEAD
+        )
+    with leaving_with_terminal() as leaving:
+        yield leaving
+
+
+@contextmanager
+def leaving_with_terminal() -> Iterator[Leaving]:
+    """As `watched_terminal`, of a terminal that is known to have a cursor. Raises Usage without
+    one at all."""
+    if not at_terminal():
+        raise Usage("the screen needs a terminal", "`meshtui --help` lists the commands")
     from meshtui.ui.terminal.watchdog import Leaving
 
     yield Leaving(sys.stdin.fileno())

@@ -62,8 +62,15 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def is_dumb() -> bool:
-    """Whether the terminal is said to know nothing but text."""
-    return os.environ.get("TERM") == "dumb"
+    """Whether the terminal knows nothing but text: it is said so, and it does not answer.
+
+    Sessions that a program opens often carry `TERM=dumb` to a terminal that knows more.
+    """
+    if os.environ.get("TERM") != "dumb":
+        return False
+    from meshtui.cli.cursor import tells_its_cursor
+
+    return not tells_its_cursor(sys.stdin.fileno(), sys.stdout.fileno())
 
 
 def takes_styles(stream: TextIO | None) -> bool:

@@ -96,8 +96,8 @@ def test_on_a_dumb_terminal_it_is_one_frame_of_plain_text(
 ) -> None:
     monkeypatch.setattr(picture, "app_of", lambda _: app())
     monkeypatch.setattr(screen, "at_terminal", lambda: True)
+    monkeypatch.setattr(screen, "is_dumb", lambda: True)
     monkeypatch.setattr(picture, "fitted", lambda _: "79x23")
-    monkeypatch.setenv("TERM", "dumb")
     assert main([]) == 0
     found = capsys.readouterr()
     assert "reviews" in found.out and "\x1b" not in found.out
@@ -109,10 +109,10 @@ def test_on_a_dumb_terminal_it_is_one_frame_of_plain_text(
 
 def test_a_demo_needs_a_cursor(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.setattr(screen, "at_terminal", lambda: True)
-    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr(screen, "is_dumb", lambda: True)
     assert main(["demo"]) == 2
     found = capsys.readouterr()
-    assert "TERM=dumb has none" in found.err and "`meshtui lab up`" in found.err
+    assert "TERM=dumb, and none answers" in found.err and "`meshtui lab up`" in found.err
     assert not found.out
 
 
