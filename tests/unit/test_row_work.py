@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 
 from meshtui.mesh.connections import Connections
 from meshtui.mesh.judging import FAILING
+from meshtui.mesh.leaving import Leaving
 from meshtui.mesh.model import Pod, ServiceKey
 from meshtui.mesh.row_work import begun, done
 from meshtui.mesh.signals import Signals
@@ -17,6 +18,7 @@ FULL = VersionView(
     "1", "v1", "reviews", 80, 80.0, 0.5, 1, 1, Signals(9.0), Signals(8.0), "ok", 10.0, 1, "ok",
     "because", 9.0, "slow", "slower", "degraded", "1 of 1 pods", PODS, KEY, True, True,
     True, True, Connections(1.0), "401s", "no buckets", 1000.0, 1010.0,
+    Leaving(84.0, 1180.0),
 )  # fmt: skip
 
 
