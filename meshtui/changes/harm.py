@@ -8,6 +8,7 @@ from meshtui.changes.change import Caution, Change
 from meshtui.changes.health import VersionHealth, about_percent, health_of
 from meshtui.changes.stranding import counterpart, percents_of, rules_in
 from meshtui.dataclass import dataclass
+from meshtui.mesh.judging import DEGRADED
 from meshtui.mesh.model import Mesh, Rule
 from meshtui.mesh.quantity import go_duration
 from meshtui.mesh.signals import Sample, Signals
@@ -97,6 +98,9 @@ def _of_rule(seen: _Measured, old: Rule | None, rule: Rule) -> Iterator[Caution]
             grows = f"{since}to {percent:.3g} %"
             text = f"{health.label} {health.how} ({health.words}): its traffic grows {grows}"
             yield Caution("danger", text)
+        elif health is not None and health.state == DEGRADED:
+            text = f"{health.label} is degraded now ({health.words}): its traffic grows to "
+            yield Caution("warning", f"{text}{percent:.3g} %")
     if rule.timeout_s and _shorter(rule.timeout_s, old):
         for place, percent in percents_of(rule).items():
             if percent > 0:

@@ -13,7 +13,8 @@ from meshtui.cli import output
 from meshtui.cli.documents.times import iso
 from meshtui.cli.screen_settings import check_lines
 from meshtui.errors import Exit
-from meshtui.operations.look.check import SEVERITIES, CheckLine, check_mesh
+from meshtui.mesh.quantity import number_of
+from meshtui.operations.look.check import INFO, SEVERITIES, CheckLine, check_mesh
 
 WINDOW_S = 5.0
 
@@ -37,8 +38,9 @@ async def check(arguments: argparse.Namespace) -> int:
         output.data({**document, "findings": [asdict(line) for line in found]}, form)
     if error:
         output.note(f"meshtui: telemetry: {error}")
-    counted = ", ".join(f"{number} {severity}" for severity, number in counts(found).items())
-    output.note(f"meshtui: {counted or 'nothing is wrong'}")
+    told = counts(found).items()
+    words = ", ".join(f"{n} {one}" if one == INFO else number_of(n, one) for one, n in told)
+    output.note(f"meshtui: {words or 'nothing is wrong'}")
     return Exit.UNREACHABLE if error else Exit.DONE
 
 

@@ -20,6 +20,7 @@ from meshtui.mesh.judging import (
     bad_ratio,
     state_of,
 )
+from meshtui.mesh.leaving import HELD
 from meshtui.mesh.quantity import number_of
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.thresholds import Thresholds
@@ -63,6 +64,8 @@ def _why(line: ServiceView | VersionView, signals: Signals, limits: Thresholds) 
         return "no requests now"
     if state == FEW:
         return f"{requests}, and fewer than {ENOUGH} say too little"
+    if not part and state in HELD:
+        return f"none of {requests} fails now"
     if state == ONLY_ERRORS:
         return f"every one of {requests} fails"
     failing = percent(limits.failing)

@@ -113,6 +113,16 @@ async def test_a_digit_drafts_a_weight_only_on_the_line_of_a_version(digit: str)
         await drive.until(lambda: f"20→{digit}%" in drive.text)
 
 
+async def test_a_zero_behind_a_refused_digit_is_refused_with_it() -> None:
+    """`20` typed on a service asked for no list of all namespaces."""
+    async with driving() as drive:
+        await drive.go_to("reviews")
+        await drive.press("2", "0")
+        await drive.until(lambda: "choose a version first" in drive.status)
+        await drive.press("question_mark", "escape", "0")
+        await drive.until(lambda: "all namespaces" in drive.status)
+
+
 @pytest.mark.parametrize(
     ("keys", "weight"),
     [(("minus",), 15), (("5",), 5), (("1", "2"), 12), (("1", "2", "backspace"), 1)],

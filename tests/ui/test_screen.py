@@ -109,7 +109,18 @@ async def test_more_than_a_hundred_is_refused_in_words() -> None:
         await drive.go_to("reviews", "v1")
         await drive.press("9", "9", "9")
         await drive.until(lambda: "between 0 and 100" in drive.status)
-        assert "80→99%" in drive.text
+        assert not drive.app.main.drafting.drafts
+
+
+async def test_a_number_that_no_weight_has_leaves_the_draft_before_it() -> None:
+    """Its first digits alone are a weight that nobody asked for."""
+    async with driving() as drive:
+        await drive.go_to("reviews", "v3")
+        await drive.press("plus")
+        await drive.until(lambda: "20→25%" in drive.text)
+        await drive.press("1", "5", "0")
+        await drive.until(lambda: "between 0 and 100" in drive.status)
+        await drive.until(lambda: "20→25%" in drive.text)
 
 
 async def test_escape_drops_the_draft() -> None:

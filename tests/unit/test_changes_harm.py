@@ -50,6 +50,15 @@ def test_more_weight_on_a_version_that_fails_now_is_a_danger(request_: Request) 
     assert "its traffic grows from 10 to" in text
 
 
+@pytest.mark.parametrize("request_", [Shift({"v3": 50}), Promote("v3")])
+def test_more_weight_on_a_degraded_version_is_a_warning(request_: Request) -> None:
+    """Nothing was said of it: it looked like one that is well."""
+    ((level, text),) = found(request_, sample(v3=0.05))
+    assert level == "warning"
+    assert text.startswith("v3 is degraded now (5 % errors of 100 requests")
+    assert "its traffic grows to" in text
+
+
 @pytest.mark.parametrize(
     ("requests", "errors", "asked"), [(17, 4, True), (9, 2, True), (4, 2, True), (3, 1, False)]
 )

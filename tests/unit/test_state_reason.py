@@ -63,7 +63,8 @@ def test_of_what_is_well_nothing_is_said(state: str) -> None:
 @pytest.mark.parametrize("state", [DEGRADED, FAILING, REFUSED, ONLY_ERRORS])
 def test_a_state_that_the_newest_numbers_do_not_have_is_held(state: str) -> None:
     first, held = state_reason(row(state, 100, failed_at=1000.0), LIMITS)
-    assert first.startswith(state) and held.startswith("held until") and "last one failed" in held
+    assert first.startswith(state) and "none of 100 requests fails now" in first
+    assert held.startswith("held until") and "last one failed" in held
     assert len(state_reason(row(state, 100, 100), LIMITS)) == 1
 
 

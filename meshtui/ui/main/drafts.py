@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from meshtui.errors import Refused
+from meshtui.errors import MeshtuiError, Refused
 from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
@@ -21,6 +21,7 @@ class Drafts:
         self._shown = shown
         self._typed = ""
         self._typed_at: LineId | None = None
+        self._before: Draft | None = None
 
     def step(self, view: ServiceView, version: VersionView, by: float) -> str:
         """Move the weight of a version; returns the draft in words."""
@@ -33,12 +34,29 @@ class Drafts:
         return self._keep(view, next_step(self._of(view), version.label, ladder))
 
     def digit(self, view: ServiceView, version: VersionView, digit: str) -> str:
-        """One more digit of the version's weight."""
+        """One more digit of the version's weight.
+
+        Raises where no weight is so large; what was drafted is then as before the number: its
+        beginning alone is not what was meant.
+        """
         place = LineId(view.key, version.label)
-        typed = self._typed + digit if self._typed_at == place else digit
-        words = self._keep(view, set_weight(self._of(view), version.label, float(typed)))
+        if self._typed_at != place:
+            self._typed, self._before = "", self.drafts.get(view.key)
+        typed = self._typed + digit
+        try:
+            draft = set_weight(self._of(view), version.label, float(typed))
+        except MeshtuiError:
+            self._take_back(view)
+            raise
+        words = self._keep(view, draft)
         self._typed, self._typed_at = typed, place
         return words
+
+    def _take_back(self, view: ServiceView) -> None:
+        before = self._before
+        self.drop(view.key)
+        if before is not None:
+            self._keep(view, before)
 
     def backspace(self, view: ServiceView, version: VersionView | None) -> str:
         """Take a digit back; with none left the draft is dropped."""

@@ -21,6 +21,7 @@ from meshtui.operations.ahead import import_ahead
 from meshtui.operations.types import Snapshot
 from meshtui.ui.actions import registry as actions
 from meshtui.ui.actions.action import Action
+from meshtui.ui.actions.change_keys import DIGITS
 from meshtui.ui.actions.keymap import FIXED
 from meshtui.ui.actions.situation import CHARTS, PROMPTING, TABLE, Situation
 from meshtui.ui.badges import badge_of
@@ -122,7 +123,7 @@ class MainScreen(Screen[None]):
         self.commands = self._make_commands()
         self.measuring = ShareReports(self.announce)
         self._leaving = False
-        self._reply = ""
+        self._reply = self._refused_digit = ""
         self._notes: Mapping[ServiceKey, str] = {}
 
     def _make_handlers(self) -> Handlers:
@@ -417,6 +418,9 @@ class MainScreen(Screen[None]):
             self.drafting.end_number()
         self._leaving = self._leaving and action.id == "quit"
         reason = actions.why_not(action, self.situation())
+        if self._refused_digit and key == "0":  # of the number that was typed, not a key itself
+            reason = self._refused_digit
+        self._refused_digit = reason if key in DIGITS else ""
         if reason:
             self._replying(lambda: self.announce(reason, "warning"))
             return

@@ -9,6 +9,7 @@ from math import ceil
 
 from rich.cells import cell_len
 
+from meshtui.mesh.codes import NO_ANSWER
 from meshtui.mesh.judging import (
     DEGRADED,
     SEVERITY,
@@ -299,7 +300,10 @@ def error_reason(signals: Signals | None) -> str:
     harmless = _harmless_flags(signals)
     said = {*harmless, OVERFLOW}
     flags = {flag: n for flag, n in signals.flags.items() if flag not in said}
-    parts = [_most(failing_codes(signals)), _most(flags)]
+    codes = failing_codes(signals)
+    if flags:
+        codes.pop(NO_ANSWER, None)
+    parts = [_most(codes), _most(flags)]
     if not parts[0] and signals.grpc:
         parts[0] = f"grpc {_most({k: n for k, n in signals.grpc.items() if k != '0'})}"
     return " ".join(part for part in parts if part)
