@@ -118,9 +118,11 @@ async def test_a_number_that_no_weight_has_leaves_the_draft_before_it() -> None:
         await drive.go_to("reviews", "v3")
         await drive.press("plus")
         await drive.until(lambda: "20→25%" in drive.text)
-        await drive.press("1", "5", "0")
+        await drive.press("1", "5", "0", "0")
         await drive.until(lambda: "between 0 and 100" in drive.status)
         await drive.until(lambda: "20→25%" in drive.text)
+        await drive.press("backspace", "backspace")
+        await drive.until(lambda: "20→15%" in drive.text)
 
 
 async def test_escape_drops_the_draft() -> None:

@@ -47,6 +47,7 @@ class Drafts:
             draft = set_weight(self._of(view), version.label, float(typed))
         except MeshtuiError:
             self._take_back(view)
+            self._typed, self._typed_at = typed, place  # further digits belong to it, too
             raise
         words = self._keep(view, draft)
         self._typed, self._typed_at = typed, place
@@ -64,10 +65,8 @@ class Drafts:
         if self._typed_at != place or len(self._typed) < 2 or version is None:
             self.drop(view.key)
             return "draft dropped"
-        shorter = self._typed[:-1]
-        words = self._keep(view, set_weight(self._of(view), version.label, float(shorter)))
-        self._typed = shorter
-        return words
+        self._typed = self._typed[:-1]
+        return self._keep(view, set_weight(self._of(view), version.label, float(self._typed)))
 
     def moved(self, place: LineId | None) -> None:
         """Digits belong together only while the cursor stays."""
