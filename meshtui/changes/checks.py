@@ -18,6 +18,7 @@ from meshtui.mesh.quantity import number_of
 from meshtui.mesh.resolution import world
 from meshtui.mesh.routing import service_of
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.text import some_of
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.touched import hosts_named, roots_of
 from meshtui.mesh.view import service_views
@@ -63,8 +64,7 @@ def shared_hosts(mesh: Mesh, change: Change) -> tuple[Caution, ...]:
     others = [host for host in dict.fromkeys(named) if host not in (*spelled, change.service.name)]
     if not others:
         return ()
-    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-    text = f"{change.target} rules {', '.join(others[:_NAMED])}{more} too: it changes there as well"
+    text = f"{change.target} rules {some_of(others, _NAMED)} too: it changes there as well"
     return (Caution("warning", text),)
 
 

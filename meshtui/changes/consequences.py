@@ -13,6 +13,7 @@ from meshtui.mesh.carrying import place_of, routes_to
 from meshtui.mesh.gateway_api import rule_key
 from meshtui.mesh.model import HttpRoute, Mesh
 from meshtui.mesh.resolution import Callers, View, VirtualHost, world
+from meshtui.mesh.text import some_of
 from meshtui.mesh.touched import (
     DeadEnd,
     TouchedHost,
@@ -155,8 +156,7 @@ def _closing(ends: list[tuple[ClosedEnd, Callers]]) -> Caution:
 
 def _whose(groups: Iterable[Callers]) -> str:
     clients = list(dict.fromkeys(str(group.client) for group in groups))
-    more = f" and {len(clients) - _NAMED} more" if len(clients) > _NAMED else ""
-    return f"{', '.join(clients[:_NAMED])}{more}"
+    return some_of(clients, _NAMED)
 
 
 def _nobody(change: Change) -> str:

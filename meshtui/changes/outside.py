@@ -5,6 +5,7 @@ from __future__ import annotations
 from meshtui.errors import NotFound, Refused
 from meshtui.mesh.model import Mesh, RuleOwner, Service, ServiceKey
 from meshtui.mesh.resolution.names import covered
+from meshtui.mesh.text import some_of
 from meshtui.mesh.versions import owner_of
 
 _MOST = 3
@@ -58,19 +59,14 @@ def _instead(mesh: Mesh, host: str) -> str:
         if service.host in owner.hosts
     )
     if services:
-        return f"name the service whose rule sends to it: {_few(list(services))}"
+        return f"name the service whose rule sends to it: {some_of(list(services), _MOST)}"
     own: list[RuleOwner] = [one for one in mesh.virtual_services if host in one.hosts]
     objects = dict.fromkeys(_object(owner) for owner in (*own, *owners))
     if objects:
-        return f"its rules are in {_few(list(objects))}: `meshtui edit` changes them"
+        return f"its rules are in {some_of(list(objects), _MOST)}: `meshtui edit` changes them"
     return "no rule sends to it"
 
 
 def _object(owner: RuleOwner) -> str:
     short = "vs" if owner.ref.kind == "VirtualService" else "route"
     return f"{short}/{owner.ref.name}.{owner.ref.namespace}"
-
-
-def _few(names: list[str]) -> str:
-    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-    return f"{', '.join(names[:_MOST])}{more}"

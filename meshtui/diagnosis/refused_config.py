@@ -12,7 +12,7 @@ from meshtui.dataclass import dataclass
 from meshtui.diagnosis.analysis.finding import ERROR, INFO, Finding
 from meshtui.mesh.model import Ref
 from meshtui.mesh.quantity import human_duration
-from meshtui.mesh.text import clean
+from meshtui.mesh.text import clean, some_of
 
 ROUTES = "rds"
 KINDS = {"rds": "routes (RDS)", "cds": "clusters (CDS)", "lds": "listeners (LDS)",
@@ -88,10 +88,9 @@ def sentence(one: RefusedConfig, now: float) -> str:
         return f"{what}, and serves by now what is written."
     age = f" of {human_duration(now - one.updated)} ago" if one.updated is not None else ""
     names = [f"{ref.kind} {ref.namespace}/{ref.name}" for ref in one.missing]
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     found = (
         f"{what}: it goes on with those{age}, for all of its hosts, and does not serve "
-        f"{', '.join(names[:NAMED])}{more} as written."
+        f"{some_of(names, NAMED)} as written."
     )
     return f"{found} It refuses {_told(one.said)}" if one.said else found
 

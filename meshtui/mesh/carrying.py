@@ -25,6 +25,7 @@ from meshtui.mesh.resolution import Callers, Client, MergedRule, Resolution, Wor
 from meshtui.mesh.resolution import Route as ResolvedRoute
 from meshtui.mesh.resolution.idle_routes import without_effect
 from meshtui.mesh.rules import ANY_REQUEST
+from meshtui.mesh.text import some_of
 
 Workload = tuple[str, str]
 """A namespace and the name of a workload in it."""
@@ -74,8 +75,7 @@ class Route:
         if self.edge:
             return "what comes in from outside"
         names = tuple(dict.fromkeys(map(str, self.clients))) or ("all callers",)
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        return f"{', '.join(names[:3])}{more}"
+        return some_of(names, 3)
 
 
 @dataclass(frozen=True, slots=True)

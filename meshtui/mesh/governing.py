@@ -8,6 +8,7 @@ from __future__ import annotations
 from meshtui.dataclass import dataclass
 from meshtui.mesh.model import Mesh, Subset
 from meshtui.mesh.resolution import Callers, Client, Joined, World, world
+from meshtui.mesh.text import some_of
 
 Workload = tuple[str, str]
 """A namespace and the name of a workload in it."""
@@ -30,8 +31,7 @@ class Governed:
     @property
     def whose(self) -> str:
         names = tuple(dict.fromkeys(str(client) for client in self.clients))
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        return f"{', '.join(names[:3])}{more}"
+        return some_of(names, 3)
 
 
 def governed(mesh: Mesh, host: str) -> tuple[Governed, ...]:

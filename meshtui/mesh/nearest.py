@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from meshtui.mesh.text import some_of
+
 MOST_NEAR, MOST_NAMED = 3, 12
 ALIKE = 0.6
 """From `difflib`: the part of both names that is alike."""
@@ -15,8 +17,7 @@ def nearest_words(name: str, known: Iterable[str], nothing: str = "") -> str:
     near = near_names(name, names)
     if near:
         return f"did you mean {' or '.join(near)}?"
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return f"there are: {', '.join(names[:MOST_NAMED])}{more}" if names else nothing
+    return f"there are: {some_of(names, MOST_NAMED)}" if names else nothing
 
 
 def near_names(name: str, names: Iterable[str]) -> list[str]:

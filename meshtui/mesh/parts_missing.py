@@ -9,7 +9,8 @@ from meshtui.mesh.routing import pods_of
 from meshtui.mesh.row_work import RowWork
 from meshtui.mesh.selector import selects
 from meshtui.mesh.signals import Sample
-from meshtui.mesh.unread_callers import clients_of_all, filled_words, not_read, some_of
+from meshtui.mesh.text import some_of
+from meshtui.mesh.unread_callers import MOST, clients_of_all, filled_words, not_read
 
 
 def counted_words(
@@ -64,7 +65,7 @@ def _of_those_who_answer(
         yield f"{not_read(silent)}: what came there is missing"
     names = [one.key.name for one in sharing(mesh, service, members)]
     if names:
-        yield f"what came to {some_of(names)} is in it"
+        yield f"what came to {some_of(names, MOST)} is in it"
 
 
 def sharing(mesh: Mesh, key: ServiceKey, pods: Iterable[Pod]) -> tuple[Service, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 STAND_IN = "\u00b7"
 ELLIPSIS = "\u2026"
@@ -47,3 +48,9 @@ def _stand_in(found: re.Match[str]) -> str:
     if char <= "\x7f":
         return "^" + chr(ord(char) ^ 0x40)
     return char.encode("unicode-escape").decode("ascii")
+
+
+def some_of(names: Sequence[str], most: int, joint: str = "and") -> str:
+    """`a, b and 3 more`."""
+    more = f" {joint} {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"

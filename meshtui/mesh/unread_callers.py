@@ -10,6 +10,7 @@ from meshtui.mesh.calls import UNKNOWN_CLIENT, Client
 from meshtui.mesh.model import Mesh, ServiceKey
 from meshtui.mesh.row_work import RowWork
 from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.text import some_of
 
 MOST = 2
 """Workloads that are named."""
@@ -146,7 +147,7 @@ def _mark(work: RowWork, why: str, sample: Sample, others: Sequence[str]) -> Non
     if not own or silent:
         work.caller, work.unknown_because = None, why
     elif others:
-        because = f"{why}, and its pods count all as {some_of(others)}'s"
+        because = f"{why}, and its pods count all as {some_of(others, MOST)}'s"
         work.caller, work.unknown_because = None, because
 
 
@@ -157,9 +158,4 @@ def _nobody_seems_to_call(work: RowWork) -> bool:
 @lru_cache(maxsize=16)
 def _names(workloads: frozenset[tuple[str, str]]) -> str:
     """Of a large mesh the same thousands are named at each service of a sample."""
-    return some_of(sorted(name for _, name in workloads))
-
-
-def some_of(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
-    return ", ".join(names[:MOST]) + more
+    return some_of(sorted(name for _, name in workloads), MOST)

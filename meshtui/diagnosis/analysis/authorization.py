@@ -18,7 +18,7 @@ from meshtui.mesh.authorization import (
 from meshtui.mesh.model import Mesh, Pod, Port, Ref, Service
 from meshtui.mesh.resolution.protocols import service_protocol, takes_http_rules
 from meshtui.mesh.routing import pods_of, pods_selected
-from meshtui.mesh.text import clean
+from meshtui.mesh.text import clean, some_of
 
 NAMED = 3
 
@@ -84,8 +84,7 @@ def denied_service(mesh: Mesh) -> Iterator[Finding]:
             ref = decision.by[0].ref
             found.setdefault(ref, (decision, []))[1].append(str(service.key))
     for ref, (decision, names) in found.items():
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        whom = ", ".join(names[:NAMED]) + more
+        whom = some_of(names, NAMED)
         why = (
             "no rule of an AuthorizationPolicy lets anybody in there"
             if decision.unmatched
@@ -120,13 +119,12 @@ def denied_connections(mesh: Mesh) -> Iterator[Finding]:
         for index, rule in enumerate(policy.rules):
             lost = list(_streams_under(mesh, policy)) if _denies_streams(rule) else []
             if lost:
-                more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
                 yield Finding(
                     "denied-connections",
                     ERROR,
                     policy.ref,
                     f"spec.rules[{index}]",
-                    f"Every connection to {', '.join(lost[:NAMED])}{more} is closed: this rule "
+                    f"Every connection to {some_of(lost, NAMED)} is closed: this rule "
                     "asks for HTTP only, and on TCP ports a DENY rule holds without that.",
                     "Name the HTTP ports in the rule (`to.operation.ports`).",
                     ("IST0133",),

@@ -25,6 +25,7 @@ from meshtui.mesh.resolution import (
 )
 from meshtui.mesh.resolution.names import MESH, covered, is_wild
 from meshtui.mesh.resolution.routes import never_reached, reached
+from meshtui.mesh.text import some_of
 
 _SLOT = "_asked"
 _PLAIN_HTTP = 80
@@ -199,8 +200,7 @@ def whose(some: Iterable[ResolvedHost], everybody: Iterable[ResolvedHost]) -> st
     if not others:
         return ""
     names = list(wanted)
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
+    return some_of(names, 3)
 
 
 def whole_name(mesh: Mesh, host: str) -> str:

@@ -16,6 +16,7 @@ from meshtui.mesh.model import Mesh, Pod, Service, ServiceKey
 from meshtui.mesh.nearest import near_names, nearest_words
 from meshtui.mesh.routing import pods_of
 from meshtui.mesh.signals import Sample
+from meshtui.mesh.text import some_of
 from meshtui.operations.look.refused_config import read_refused
 from meshtui.operations.proxies.files import save_new
 from meshtui.operations.proxies.matrix import Matrix, Row, ask_rows, matrix_of, with_reasons
@@ -203,8 +204,7 @@ def _any_of(name: str, behind: Sequence[Pod]) -> tuple[Pod, str]:
     others = sorted({one.workload for one in behind if (one.namespace, one.workload) != own})
     if not others:
         return pod, ""
-    more = f" or {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
-    named = f"{', '.join(others[:MOST_NAMED])}{more}"
+    named = some_of(others, MOST_NAMED, "or")
     words = f"service {name} has {len(others) + 1} workloads: this is the proxy of {pod.name}"
     return pod, f"{words}; name {named} for another"
 
@@ -221,13 +221,11 @@ def _only(pods: list[Pod], words: str) -> Pod:
     workloads = sorted({pod.workload for pod in pods if pod.workload})
     if len(workloads) < 2:
         raise Usage(f"{words} {_names(pods)}", "write more of the name")
-    more = f" or {len(workloads) - MOST_NAMED} more" if len(workloads) > MOST_NAMED else ""
-    named = f"name one: {', '.join(workloads[:MOST_NAMED])}{more}"
+    named = f"name one: {some_of(workloads, MOST_NAMED, 'or')}"
     raise Usage(f"{words} {len(workloads)} workloads", named)
 
 
 def _names(pods: list[Pod]) -> str:
     spaces = len({pod.namespace for pod in pods}) > 1
     names = sorted(f"{pod.name}.{pod.namespace}" if spaces else pod.name for pod in pods)
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return f"{len(names)} pods: {', '.join(names[:MOST_NAMED])}{more}"
+    return f"{len(names)} pods: {some_of(names, MOST_NAMED)}"

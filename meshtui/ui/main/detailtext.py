@@ -20,6 +20,7 @@ from meshtui.mesh.pod_health import restarts
 from meshtui.mesh.pod_status import stamp
 from meshtui.mesh.quantity import human_duration
 from meshtui.mesh.signals import Sample, Signals
+from meshtui.mesh.text import some_of
 from meshtui.mesh.time_series import ERRORS
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
@@ -363,8 +364,7 @@ def _both_sides(version: VersionView, callers: Sequence[str], width: int) -> lis
     see come about on the way."""
     lines: list[Line] = []
     if callers:
-        more = f" and {len(callers) - NAMED} more" if len(callers) > NAMED else ""
-        lines += wrapped(f"called by {', '.join(callers[:NAMED])}{more}", width, "muted")[:2]
+        lines += wrapped(f"called by {some_of(callers, NAMED)}", width, "muted")[:2]
     server, state = version.server, version.server_state
     if server is not None and server.requests:
         p99 = numbers.latency(server, server.p99_ms)

@@ -26,7 +26,7 @@ from meshtui.mesh.exposure import Door, Lead
 from meshtui.mesh.model import Ref
 from meshtui.mesh.ratelimits import RateLimit
 from meshtui.mesh.service_limits import Exposed, Limiting
-from meshtui.mesh.text import clean
+from meshtui.mesh.text import clean, some_of
 from meshtui.operations.look.exposure import Tally
 from meshtui.ui.widgets.paint import (
     BLANK,
@@ -105,9 +105,7 @@ def _through_callers(found: Exposed, width: int) -> list[Line]:
     lines: list[Line] = []
     for key, doors in found.callers[:MOST]:
         hosts = dict.fromkeys(f"{host}:{door.port}" for door in doors for host in door.hosts)
-        shown = [*hosts][:3]
-        more = f" and {len(hosts) - 3} more" if len(hosts) > 3 else ""
-        text = f"{key.name} calls it, and is reached at {', '.join(shown)}{more}"
+        text = f"{key.name} calls it, and is reached at {some_of([*hosts], 3)}"
         lines += wrapped(text, width, "text")
     return [BLANK, *lines] if lines else []
 

@@ -25,6 +25,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.placed import cluster_of, placed
 from meshtui.mesh.quantity import human_duration, number_of
 from meshtui.mesh.sides import CALLER, signals_of, state_of
+from meshtui.mesh.text import some_of
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import FeedHealth, Snapshot
@@ -253,8 +254,7 @@ def _sick_words(state: str, names: list[str]) -> str:
     versions = sum(not name.endswith(NOWHERE) for name in names)
     many = f"{number_of(versions, 'version')} " if versions else ""
     how = _HOW.get(state, state) if versions else state
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{many}{how}: {', '.join(names[:NAMED])}{more}"
+    return f"{many}{how}: {some_of(names, NAMED)}"
 
 
 def _role(state: str) -> str:

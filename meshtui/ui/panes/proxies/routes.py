@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from meshtui.envoy.routes import ProxyRoute
 from meshtui.mesh.hosts import short_host
+from meshtui.mesh.text import some_of
 from meshtui.ui.panes.ruletext import weight_line
 from meshtui.ui.widgets.paint import BLANK, Line, Span, span, width_of, wrapped
 
@@ -85,5 +86,4 @@ def _extras(route: ProxyRoute, namespace: str) -> Iterable[Span]:
 
 
 def _domains(domains: tuple[str, ...]) -> str:
-    more = f" and {len(domains) - _DOMAINS} more" if len(domains) > _DOMAINS else ""
-    return f"domains {', '.join(domains[:_DOMAINS])}{more}"
+    return f"domains {some_of(domains, _DOMAINS)}"
