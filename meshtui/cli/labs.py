@@ -122,9 +122,10 @@ def demo(arguments: argparse.Namespace) -> int:
 
     The journal of a demo is the lab's: it goes with it. Commands on its cluster have the same.
     """
-    from meshtui.cli.screen import run_screen, watched_terminal
+    from meshtui.cli.screen import need_cursor, run_screen, watched_terminal
     from meshtui.lab.errors import LabError
 
+    need_cursor()
     try:
         with watched_terminal() as leaving, _started(arguments.scenario) as lab:
             state = lab.dir / STATE

@@ -30,7 +30,7 @@ def screen(arguments: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
         raise Usage("--size belongs to --snapshot")
     if at_terminal() and is_dumb():
         return _one_frame(arguments)
-    with leaving_with_terminal() as leaving:
+    with watched_terminal() as leaving:
         return run_screen(arguments, leaving)
 
 
@@ -52,23 +52,17 @@ def _one_frame(arguments: argparse.Namespace) -> Coroutine[Any, Any, int]:
     return snapshot(arguments)
 
 
-@contextmanager
-def watched_terminal() -> Iterator[Leaving]:
-    """From now on the program ends when its terminal is gone. Raises Usage without one."""
-    if not at_terminal():
-        raise Usage("the screen needs a terminal", "`meshtui --help` lists the commands")
-    if is_dumb():
+def need_cursor() -> None:
+    """Raises Usage on a terminal without one."""
+    if at_terminal() and is_dumb():
         raise Usage(
             "the screen needs a terminal with a cursor: TERM=dumb, and none answers", INSTEAD
         )
-    with leaving_with_terminal() as leaving:
-        yield leaving
 
 
 @contextmanager
-def leaving_with_terminal() -> Iterator[Leaving]:
-    """As `watched_terminal`, of a terminal that is known to have a cursor. Raises Usage without
-    one at all."""
+def watched_terminal() -> Iterator[Leaving]:
+    """From now on the program ends when its terminal is gone. Raises Usage without one."""
     if not at_terminal():
         raise Usage("the screen needs a terminal", "`meshtui --help` lists the commands")
     from meshtui.ui.terminal.watchdog import Leaving

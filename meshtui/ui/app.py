@@ -21,7 +21,6 @@ from textual.driver import Driver
 from textual.events import DescendantFocus, Event, Key
 from textual.filter import LineFilter, Monochrome
 from textual.screen import ModalScreen, Screen
-from textual.timer import Timer, TimerCallback
 from textual.widgets import Static
 from textual.worker import WorkerFailed
 
@@ -34,7 +33,7 @@ from meshtui.ui.greeting import NO_GREETING, Greeting
 from meshtui.ui.main.keystream import KeyOrder
 from meshtui.ui.terminal.cells import TerminalCells
 from meshtui.ui.themes import DEFAULT, load_themes, missing_theme
-from meshtui.ui.timers import certain
+from meshtui.ui.timers import CertainTimers
 from meshtui.ui.widgets import roles
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ INTERRUPT_S = 3.0
 Clock = Callable[[], float]
 
 
-class MeshtuiApp(App[int]):
+class MeshtuiApp(CertainTimers, App[int]):
     """`run()` returns an exit status. `clock` gives seconds since the epoch.
 
     `leaving` watches the terminal already, from the start of the program. `ascii_only`: no signs
@@ -286,18 +285,6 @@ class MeshtuiApp(App[int]):
         self.repaint()
         if self.opened is not None:
             self.opened.ask_again()
-
-    def set_timer(
-        self,
-        delay: float,
-        callback: TimerCallback | None = None,
-        *,
-        name: str | None = None,
-        pause: bool = False,
-    ) -> Timer:
-        """Textual waits for one before it takes a new size: for ever, at all later sizes, where
-        that one did not tick."""
-        return certain(super().set_timer(delay, callback, name=name, pause=pause))
 
     def on_resize(self) -> None:
         """A terminal may move what is on it."""

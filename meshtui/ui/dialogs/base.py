@@ -10,6 +10,7 @@ from textual.binding import Binding
 from textual.screen import ModalScreen
 
 from meshtui.ui.actions.registry import nothing_here
+from meshtui.ui.timers import CertainTimers
 from meshtui.ui.widgets.key_block import KeyBlock
 
 T = TypeVar("T")
@@ -30,7 +31,7 @@ SCROLLING = [
 """The keys of a dialog that is read: it has an `action_scroll`."""
 
 
-class Dialog(ModalScreen[T], Generic[T]):
+class Dialog(CertainTimers, ModalScreen[T], Generic[T]):
     """A screen over the table. The rest of the program goes on below it."""
 
     AUTO_FOCUS = ""

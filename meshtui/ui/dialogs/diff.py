@@ -31,7 +31,6 @@ from meshtui.ui.dialogs.form import FormInput
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.messages import PlanFailed, Planned
 from meshtui.ui.main.snapshot_feed import unexpected
-from meshtui.ui.timers import certain
 from meshtui.ui.widgets.key_block import KeyBlock
 from meshtui.ui.widgets.lines import LinesBlock
 from meshtui.ui.widgets.listing import Listing
@@ -169,7 +168,7 @@ class DiffDialog(Dialog[None]):
     def _arm_in(self, seconds: float) -> None:
         if self._arming is not None:
             self._arming.stop()
-        self._arming = certain(self.set_timer(seconds, self._arm))
+        self._arming = self.set_timer(seconds, self._arm)
 
     def _arm(self) -> None:
         self.armed, self._strayed = self.phase is Phase.SHOWN, False

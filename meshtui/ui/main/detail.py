@@ -23,6 +23,7 @@ from meshtui.operations.look.charts import Picture
 from meshtui.operations.types import Snapshot
 from meshtui.ui.main.background import in_background
 from meshtui.ui.main.snapshot_feed import unexpected
+from meshtui.ui.timers import CertainTimers
 from meshtui.ui.widgets.key_block import KeyBlock
 from meshtui.ui.widgets.paint import Line
 
@@ -61,7 +62,7 @@ class Row:
     """Whether a pane beside it draws the service's charts."""
 
 
-class Detail(KeyBlock):
+class Detail(CertainTimers, KeyBlock):
     """Below the table; not there where the table needs the room."""
 
     only = ("i", "l", "v")

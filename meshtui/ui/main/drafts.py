@@ -42,22 +42,13 @@ class Drafts:
         place = LineId(view.key, version.label)
         if self._typed_at != place:
             self._typed, self._before = "", self.drafts.get(view.key)
-        typed = self._typed + digit
+        self._typed, self._typed_at = self._typed + digit, place
         try:
-            draft = set_weight(self._of(view), version.label, float(typed))
+            draft = set_weight(self._of(view), version.label, float(self._typed))
         except MeshtuiError:
-            self._take_back(view)
-            self._typed, self._typed_at = typed, place  # further digits belong to it, too
+            self._keep(view, self._before or begin(view))
             raise
-        words = self._keep(view, draft)
-        self._typed, self._typed_at = typed, place
-        return words
-
-    def _take_back(self, view: ServiceView) -> None:
-        before = self._before
-        self.drop(view.key)
-        if before is not None:
-            self._keep(view, before)
+        return self._keep(view, draft)
 
     def backspace(self, view: ServiceView, version: VersionView | None) -> str:
         """Take a digit back; with none left the draft is dropped."""

@@ -63,6 +63,7 @@ from meshtui.ui.table.lineid import LineId
 from meshtui.ui.table.marks import pending_notes
 from meshtui.ui.table.order import Sort
 from meshtui.ui.table.widget import MeshTable
+from meshtui.ui.timers import CertainTimers
 from meshtui.ui.widgets.header import Header, Notices
 from meshtui.ui.widgets.headline import WORST, ConnectedTo
 from meshtui.ui.widgets.keys import KeysLine
@@ -77,7 +78,7 @@ DIALOGS = ("meshtui.ui.dialogs.diff", "meshtui.ui.dialogs.forms")
 """What the first paint does not wait for, and a rollback does not either."""
 
 
-class MainScreen(Screen[None]):
+class MainScreen(CertainTimers, Screen[None]):
     """Owns the state that is on screen; collaborators turn keys into changes of it."""
 
     def __init__(

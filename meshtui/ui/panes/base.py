@@ -14,6 +14,7 @@ from meshtui.mesh.model import ServiceKey
 from meshtui.mesh.placed import cluster_of
 from meshtui.mesh.view import ServiceView
 from meshtui.operations.types import Snapshot
+from meshtui.ui.timers import CertainTimers
 from meshtui.ui.widgets.lines import COPIED_MOST, LinesBlock, LinesView
 from meshtui.ui.widgets.listing import Listing
 from meshtui.ui.widgets.paint import JOINTS, Line, Span, both_ends, span, width_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from meshtui.operations.cockpit import Cockpit
 
 
-class Pane(Vertical, can_focus=True, can_focus_children=False):
+class Pane(CertainTimers, Vertical, can_focus=True, can_focus_children=False):
     """Follows the selected service for as long as it is open."""
 
     kind: ClassVar[str] = ""

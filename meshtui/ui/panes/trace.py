@@ -19,7 +19,6 @@ from meshtui.ui.main.snapshot_feed import unexpected
 from meshtui.ui.panes.base import Pane
 from meshtui.ui.panes.trace_request import TraceRequest, words_of
 from meshtui.ui.panes.tracetext import sent_lines, state_of, summary, trace_lines
-from meshtui.ui.timers import certain
 from meshtui.ui.widgets.paint import BLANK, Line, Span, wrapped
 
 if TYPE_CHECKING:
@@ -108,9 +107,7 @@ class TracePane(Pane):
         if self._settling is not None:
             self._settling.stop()
         if not first or self._question is None:
-            self._settling = certain(
-                self.set_timer(0.01 if first else self.SETTLE_S, self.read_again)
-            )
+            self._settling = self.set_timer(0.01 if first else self.SETTLE_S, self.read_again)
 
     def _forget(self) -> None:
         self._traced = self._error = self._answered_at = self._question = self._sent = None

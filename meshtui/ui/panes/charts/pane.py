@@ -29,7 +29,6 @@ from meshtui.ui.panes.charts.lines import (
     versions_of,
 )
 from meshtui.ui.panes.charts.title import source_words
-from meshtui.ui.timers import certain
 from meshtui.ui.widgets.listing import Listing
 from meshtui.ui.widgets.paint import Line, Span, fit_line, span, wrapped
 
@@ -134,7 +133,7 @@ class ChartsPane(Pane):
         """Once the cursor, or the range, has come to rest."""
         if self._settling is not None:
             self._settling.stop()
-        self._settling = certain(self.set_timer(self.SETTLE_S if self._asked else 0.01, self._ask))
+        self._settling = self.set_timer(self.SETTLE_S if self._asked else 0.01, self._ask)
 
     def _ask(self) -> None:
         """Not while it is out of sight, and one question at a time but for another one."""

@@ -38,7 +38,6 @@ from meshtui.ui.panes.logs.feed import LogBatch, LogEnded, in_batches
 from meshtui.ui.panes.logs.lines import LogLines
 from meshtui.ui.panes.logs.marks import marks_of
 from meshtui.ui.panes.logs.text import count_words, start_words, state_words, summary_lines
-from meshtui.ui.timers import certain
 from meshtui.ui.widgets.lines import LinesBlock, LinesView, lines_of
 from meshtui.ui.widgets.paint import Line
 
@@ -96,7 +95,7 @@ class LogsPane(Pane):
         self._key, self._place = key, self.cockpit.context
         if self._settling is not None:
             self._settling.stop()
-        self._settling = certain(self.set_timer(0.01 if first else self.SETTLE_S, self.read_again))
+        self._settling = self.set_timer(0.01 if first else self.SETTLE_S, self.read_again)
 
     def read_again(self) -> None:
         """Start over with the service that is selected now; the filter stays."""
@@ -201,7 +200,7 @@ class LogsPane(Pane):
         end = time.monotonic() + SLICE_S
         while self.store.work(SLICE_LINES):
             if time.monotonic() > end:
-                self._filtering = certain(self.set_timer(0.001, self._filter_on))
+                self._filtering = self.set_timer(0.001, self._filter_on)
                 break
         else:
             self.log_lines.refit()

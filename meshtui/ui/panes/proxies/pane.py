@@ -26,7 +26,6 @@ from meshtui.ui.panes.proxies.requests import (
     Saved,
 )
 from meshtui.ui.panes.proxies.state import INTENT, VIEWS, ProxyState, key_of, versions
-from meshtui.ui.timers import certain
 from meshtui.ui.widgets.paint import Line, span
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ class ProxiesPane(Pane):
         self.asking.stop()
         if self._settling is not None:
             self._settling.stop()
-        self._settling = certain(self.set_timer(0.01 if first else self.SETTLE_S, self.read_again))
+        self._settling = self.set_timer(0.01 if first else self.SETTLE_S, self.read_again)
         self._asked_at = self.now
         self.show()
 
