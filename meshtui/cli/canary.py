@@ -7,7 +7,6 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from meshtui.errors import Exit, JournalError, MeshtuiError, NotAllowed, NotFoun
 from meshtui.journal.canaries import CanaryRow
 from meshtui.mesh import read
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.quantity import number_of
+from meshtui.mesh.quantity import clock_time, number_of
 from meshtui.operations.canary.autopilot import Autopilot, Prepared, service_key
 from meshtui.operations.canary.lease import Holder, ServiceLease, with_lease
 from meshtui.operations.session import Session
@@ -257,7 +256,7 @@ class _Shown:
             return
         try:
             if self._form == "table":
-                stamp = datetime.fromtimestamp(progress.time).strftime("%H:%M:%S")
+                stamp = clock_time(progress.time)
                 output.line(f"{stamp} {line(progress)}")
             else:
                 output.record(document(progress), self._form)

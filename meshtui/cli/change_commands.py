@@ -25,7 +25,7 @@ from meshtui.cli.documents.changes import change_json, shares_json
 from meshtui.errors import Conflict, Exit, MeshtuiError, Refused
 from meshtui.kube.resources import other_versions
 from meshtui.mesh.model import DestinationRule, Mesh, ServiceKey
-from meshtui.mesh.quantity import human_duration
+from meshtui.mesh.quantity import clock_time, human_duration
 from meshtui.mesh.shares import Share, shares_of
 from meshtui.mesh.signals import Sample
 from meshtui.mesh.view import service_views
@@ -154,7 +154,7 @@ def _say_ends(outcome: Outcome) -> None:
     limits = {one.expires_s for one in outcome.plan.changes if one.expires_s is not None}
     if outcome.applied and limits:
         seconds = min(limits)
-        at = time.strftime("%H:%M:%S", time.localtime(time.time() + seconds))
+        at = clock_time(time.time() + seconds)
         output.note(
             f"meshtui: it ends by itself in {human_duration(seconds)}, at {at}, where a screen or "
             "`meshtui keep` is running then"

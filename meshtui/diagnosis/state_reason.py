@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from meshtui.diagnosis.explain.number_text import percent
 from meshtui.mesh.judging import (
     DEGRADED,
@@ -21,7 +19,7 @@ from meshtui.mesh.judging import (
     state_of,
 )
 from meshtui.mesh.leaving import HELD
-from meshtui.mesh.quantity import number_of
+from meshtui.mesh.quantity import clock_time, number_of
 from meshtui.mesh.signals import Signals
 from meshtui.mesh.thresholds import Thresholds
 from meshtui.mesh.versions import VersionView
@@ -40,10 +38,10 @@ def state_reason(line: ServiceView | VersionView, limits: Thresholds) -> tuple[s
     state, signals = line.state, line.caller
     if state in PLAIN or signals is None:
         return ()
-    since = f", seen so since {_clock(line.state_since)}" if line.state_since else ""
+    since = f", seen so since {clock_time(line.state_since)}" if line.state_since else ""
     found = [f"{state}{since}: {_why(line, signals, limits)}"]
     if _is_held(line, signals, limits):
-        last = f"; the last one failed at {_clock(line.failed_at)}" if line.failed_at else ""
+        last = f"; the last one failed at {clock_time(line.failed_at)}" if line.failed_at else ""
         until = (
             line.leaving.words if line.leaving else "until enough requests succeed to be certain"
         )
@@ -85,7 +83,3 @@ def _is_held(line: ServiceView | VersionView, signals: Signals, limits: Threshol
     if isinstance(line, VersionView) and line.pods_state == line.state:
         return False
     return SEVERITY[state_of(signals, limits)] > SEVERITY[line.state]
-
-
-def _clock(at: float) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(at))

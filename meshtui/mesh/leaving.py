@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from math import ceil
 from typing import NamedTuple
 
 from meshtui.mesh.interval import enough_without
 from meshtui.mesh.judging import DEGRADED, FAILING, ONLY_ERRORS, REFUSED
-from meshtui.mesh.quantity import number_of
+from meshtui.mesh.quantity import clock_time, number_of
 from meshtui.mesh.standing import FORGOTTEN_S, LEAVE, Line
 from meshtui.mesh.thresholds import Thresholds
 
@@ -28,7 +27,7 @@ class Leaving(NamedTuple):
     def words(self) -> str:
         """`until 84 more requests succeed and none fails, or until 02:09:10`."""
         more = number_of(max(ceil(self.requests), 1), "more request")
-        at = time.strftime("%H:%M:%S", time.localtime(self.latest))
+        at = clock_time(self.latest)
         return f"until {more} succeed and none fails, or until {at}"
 
 

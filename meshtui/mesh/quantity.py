@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from functools import lru_cache
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
@@ -84,3 +85,8 @@ def percentage(text: str) -> float | None:
 def number(value: float) -> int | float:
     """`value` as JSON should hold it: 50 rather than 50.0."""
     return int(value) if value == int(value) else value
+
+
+def clock_time(at: float) -> str:
+    """`02:09:10` here; `at` is in seconds since the epoch."""
+    return time.strftime("%H:%M:%S", time.localtime(at))

@@ -15,7 +15,6 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from meshtui.canary.events import Asked, Order
@@ -25,6 +24,7 @@ from meshtui.kube.cluster import Cluster
 from meshtui.kube.leases import Lease, lease_names, read_lease, write_lease
 from meshtui.mesh import read
 from meshtui.mesh.model import ServiceKey
+from meshtui.mesh.quantity import clock_time
 from meshtui.mesh.text import clean
 
 DURATION_S = 15.0
@@ -260,7 +260,7 @@ def _no_right(error: NotAllowed, verbs: str = "get, create and patch") -> NotAll
 
 
 def _driven(service: ServiceKey, found: Lease) -> Refused:
-    since = datetime.fromtimestamp(found.acquired).strftime("%H:%M:%S")
+    since = clock_time(found.acquired)
     return Refused(
         f"a canary of {service} is driven by {clean(found.holder, 120)} since {since}",
         f"`meshtui canary status {service.name}` shows it; `canary hold` or `abort` steer it",

@@ -9,6 +9,7 @@ from meshtui.changes.change import Caution
 from meshtui.errors import JournalError
 from meshtui.mesh import read
 from meshtui.mesh.model import Json, Ref
+from meshtui.mesh.quantity import clock_time
 
 if TYPE_CHECKING:
     from meshtui.journal import Journal
@@ -80,7 +81,7 @@ def other_writer(raw: Json, target: Ref, journal: Journal | None) -> tuple[Cauti
     )
     if at <= max(own, default=0.0) + SLACK_S:
         return ()
-    when = datetime.fromtimestamp(at).strftime("%H:%M:%S")
+    when = clock_time(at)
     text = f"another meshtui wrote this object at {when}: somebody else may be working on it"
     return (Caution("warning", text),)
 

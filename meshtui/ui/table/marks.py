@@ -21,7 +21,7 @@ from meshtui.mesh.judging import (
 )
 from meshtui.mesh.leaving import HELD
 from meshtui.mesh.model import ServiceKey
-from meshtui.mesh.quantity import left_words
+from meshtui.mesh.quantity import clock_time, left_words
 from meshtui.mesh.signals import UNKNOWN, Signals
 from meshtui.mesh.versions import VersionView
 from meshtui.mesh.view import ServiceView
@@ -70,7 +70,7 @@ def held(line: ServiceView | VersionView, cells: int = ROOMY) -> str:
 
 def _held_words(line: ServiceView | VersionView) -> Iterator[str]:
     """The longest first."""
-    since = f"none failed since {time.strftime('%H:%M:%S', time.localtime(line.failed_at))}"
+    since = f"none failed since {clock_time(line.failed_at)}"
     if line.leaving is None:
         yield since
         return
