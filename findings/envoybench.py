@@ -26,6 +26,16 @@ ROUTER = {
     "typed_config": {"@type": f"{TYPES}.extensions.filters.http.router.v3.Router"},
 }
 
+FAULT = "envoy.filters.http.fault"
+_FAULT_KIND = {"@type": f"{TYPES}.extensions.filters.http.fault.v3.HTTPFault"}
+FAULT_FILTER = {"name": FAULT, "typed_config": _FAULT_KIND}
+
+
+def abort(**how: int) -> dict[str, Any]:
+    """For a route: all of its requests are aborted, by `http_status` or `grpc_status`."""
+    config = {**_FAULT_KIND, "abort": {**how, "percentage": {"numerator": 100}}}
+    return {"typed_per_filter_config": {FAULT: config}}
+
 
 class Received(NamedTuple):
     """One request as an upstream got it: the upstream's name, the path, headers in lower case."""

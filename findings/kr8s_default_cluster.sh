@@ -15,8 +15,8 @@ import json
 import os
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from apibench import Handler, serving
 
 PODS = {"name": "pods", "singularName": "pod", "kind": "Pod", "namespaced": True, "verbs": ["list"]}
 
@@ -32,22 +32,11 @@ def cluster(name):
         "/api/v1/namespaces/default/pods": {"kind": "PodList", "metadata": {}, "items": [pod]},
     }
 
-    class Server(BaseHTTPRequestHandler):
+    class Server(Handler):
         def do_GET(self):
-            body = json.dumps(answers[self.path.partition("?")[0].rstrip("/")]).encode()
-            self.send_response(200)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(json.dumps(answers[self.path.partition("?")[0].rstrip("/")]).encode())
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f"http://127.0.0.1:{server.server_port}"
+    return serving(Server)
 
 
 NAMES = ("dev", "stage", "prod")

@@ -13,10 +13,9 @@
 . "$(dirname "$0")/environment"
 with_packages kubernetes==37.0.2 <<'END'
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import kubernetes
+from apibench import Handler, serving
 
 PATCH = [{"op": "test", "path": "/metadata/generation", "value": 3}, {"op": "remove", "path": "/metadata/labels"}]
 ROUTE = ("networking.istio.io", "v1", "default", "virtualservices", "reviews")
@@ -24,22 +23,14 @@ JSON, MERGE = "application/json-patch+json", "application/merge-patch+json"
 came = []
 
 
-class Server(BaseHTTPRequestHandler):
+class Server(Handler):
     def do_PATCH(self):
         text = self.rfile.read(int(self.headers["content-length"]))
         came.append((self.headers["content-type"], json.loads(text) == PATCH))
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.end_headers()
-        self.wfile.write(b'{"metadata": {"name": "reviews"}}')
-
-    def log_message(self, *_):
-        pass
+        self.answer(b'{"metadata": {"name": "reviews"}}')
 
 
-server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-host = f"http://127.0.0.1:{server.server_port}"
+host = serving(Server)
 
 
 api = kubernetes.client.ApiClient(kubernetes.client.Configuration(host=host))

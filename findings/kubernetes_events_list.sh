@@ -13,9 +13,8 @@
 . "$(dirname "$0")/environment"
 with_packages kubernetes==37.0.2 <<'END'
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from apibench import Handler, serving
 from kubernetes import client
 
 NEW = {
@@ -39,7 +38,7 @@ def in_core(event):
     return {**event, "involvedObject": {"kind": "Pod", "name": "reviews"}}
 
 
-class Server(BaseHTTPRequestHandler):
+class Server(Handler):
     events = ()
 
     def do_GET(self):
@@ -50,21 +49,11 @@ class Server(BaseHTTPRequestHandler):
             "metadata": {"resourceVersion": "7"},
             "items": [in_core(event) if core else event for event in self.events],
         }
-        text = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_):
-        pass
+        self.answer(json.dumps(body).encode())
 
 
-server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-threading.Thread(target=server.serve_forever, daemon=True).start()
 configuration = client.Configuration()
-configuration.host = f"http://127.0.0.1:{server.server_port}"
+configuration.host = serving(Server)
 reads = {
     "events.k8s.io": client.EventsV1Api(client.ApiClient(configuration)).list_namespaced_event,
     "core": client.CoreV1Api(client.ApiClient(configuration)).list_namespaced_event,

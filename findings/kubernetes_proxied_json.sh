@@ -13,34 +13,23 @@
 . "$(dirname "$0")/environment"
 with_packages kubernetes==37.0.2 <<'END'
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from apibench import Handler, serving
 from kubernetes import client
 
 BODIES = {"state": '{"live": true, "since": null}', "version": "1.10", "name": '"v1"'}
 
 
-class Server(BaseHTTPRequestHandler):
+class Server(Handler):
     """It answers as the API server passes on what a pod said: /…/proxy/NAME.KIND."""
 
     def do_GET(self):
         name, _, kind = self.path.rpartition("/")[2].partition(".")
-        body = BODIES[name].encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json" if kind == "json" else "text/plain")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+        self.answer(BODIES[name].encode(), kind="application/json" if kind == "json" else "text/plain")
 
 
-server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-threading.Thread(target=server.serve_forever, daemon=True).start()
 configuration = client.Configuration()
-configuration.host = f"http://127.0.0.1:{server.server_port}"
+configuration.host = serving(Server)
 api = client.CoreV1Api(client.ApiClient(configuration))
 read = api.connect_get_namespaced_pod_proxy_with_path
 seen = {}

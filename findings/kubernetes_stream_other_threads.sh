@@ -13,11 +13,11 @@
 #   lists with "Handshake status 200 OK", now and then, or for ever. Give each exec an ApiClient of its own.
 . "$(dirname "$0")/environment"
 with_packages kubernetes==37.0.2 <<'PROGRAM'
-import http.server
 import json
 import threading
 import time
 
+from apibench import Handler, serving
 from kubernetes import client
 from kubernetes.stream import stream
 
@@ -26,7 +26,7 @@ opened = {"first": threading.Event(), "second": threading.Event()}
 LIST = json.dumps({"kind": "PodList", "apiVersion": "v1", "items": []}).encode()
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Server(Handler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
@@ -34,19 +34,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pod = self.path.split("/")[-2]
         if pod in opened:  # an exec: refused, but not before its turn
             opened[pod].wait(60)
-            self.answer(403, b"")
+            self.answer(b"", 403)
         else:
-            self.answer(200, LIST)
-
-    def answer(self, status, body):
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+            self.answer(LIST)
 
 
 def wait_for(count):
@@ -70,11 +60,8 @@ def listed(when):
     return received[-1][1]
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-server.daemon_threads = True
-threading.Thread(target=server.serve_forever, daemon=True).start()
 settings = client.Configuration()
-settings.host = f"http://127.0.0.1:{server.server_port}"
+settings.host = serving(Server)
 api = client.CoreV1Api(client.ApiClient(settings))
 
 seen = [listed("before")]

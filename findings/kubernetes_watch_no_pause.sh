@@ -13,14 +13,14 @@
 with_packages kubernetes==37.0.2 <<'END'
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from apibench import Handler, serving
 from kubernetes import client, watch
 
 asked = []
 
 
-class Server(BaseHTTPRequestHandler):
+class Server(Handler):
     """It answers each watch with one event, if it begins at none, and ends it."""
 
     protocol_version = "HTTP/1.1"
@@ -30,21 +30,11 @@ class Server(BaseHTTPRequestHandler):
         named = {"metadata": {"name": "one", "resourceVersion": "7"}}
         event = json.dumps({"type": "ADDED", "object": named}) + "\n"
         body = (event if "resourceVersion" not in self.path else "").encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+        self.answer(body)
 
 
-server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-server.daemon_threads = True
-threading.Thread(target=server.serve_forever, daemon=True).start()
 configuration = client.Configuration()
-configuration.host = f"http://127.0.0.1:{server.server_port}"
+configuration.host = serving(Server)
 api = client.CustomObjectsApi(client.ApiClient(configuration))
 counts = {}
 for limits in ({}, {"timeout_seconds": 30}):
